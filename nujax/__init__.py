@@ -1,0 +1,72 @@
+"""Sterile-neutrino dark matter in JAX: relic density, momentum spectrum and every derivative.
+
+    import nujax as nj
+    from nujax.units import GeV, keV
+
+    nu = nj.SterileNeutrino(mass=7.1 * keV, sin2_2theta=7e-11, flavour="mu")
+    forces = nj.StandardModel() + nj.ScalarMediator(mass=1 * GeV, coupling=0.3)
+    result = nj.solve_production(nu, forces)
+
+Importing the package changes no setting and does not load JAX: each public name is loaded from
+its module when it is first used (PEP 562).
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from . import abundance as abundance
+    from . import constants as constants
+    from . import presets as presets
+    from . import units as units
+    from .abundance import relic_density as relic_density
+    from .abundance import relic_density_and_status as relic_density_and_status
+    from .interactions import AbstractInteraction as AbstractInteraction
+    from .interactions import InteractionSum as InteractionSum
+    from .interactions import ScalarMediator as ScalarMediator
+    from .interactions import StandardModel as StandardModel
+    from .plasma import Plasma as Plasma
+    from .production import BoltzmannODE as BoltzmannODE
+    from .production import BoltzmannQuadrature as BoltzmannQuadrature
+    from .production import ProductionResult as ProductionResult
+    from .production import Status as Status
+    from .production import solve_production as solve_production
+    from .sterile import SterileNeutrino as SterileNeutrino
+
+__version__ = "0.1.0"
+
+# Public name -> module that holds it.
+_HOME = {
+    "SterileNeutrino": "sterile",
+    "AbstractInteraction": "interactions",
+    "InteractionSum": "interactions",
+    "StandardModel": "interactions",
+    "ScalarMediator": "interactions",
+    "Plasma": "plasma",
+    "BoltzmannQuadrature": "production",
+    "BoltzmannODE": "production",
+    "solve_production": "production",
+    "ProductionResult": "production",
+    "Status": "production",
+    "relic_density": "abundance",
+    "relic_density_and_status": "abundance",
+}
+_MODULES = ("abundance", "constants", "presets", "units")
+
+__all__ = ["__version__", *_HOME, *_MODULES]  # pyright: ignore[reportUnsupportedDunderAll]
+
+
+def __getattr__(name: str) -> Any:
+    """Load the public name, or public module, at its first use."""
+    if name in _MODULES:
+        return import_module(f"{__name__}.{name}")
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    globals()[name] = value  # the next use finds it directly
+    return value
+
+
+def __dir__() -> list[str]:
+    """The public names, so that completion in a notebook shows them before their first use."""
+    return sorted(__all__)

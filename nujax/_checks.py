@@ -1,0 +1,87 @@
+"""Checks of arguments at the edge: concrete numbers only, never values that JAX is tracing."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import jax.core
+import numpy as np
+
+
+def _concrete(value: Any) -> np.ndarray | None:
+    """The value as a NumPy array, or None while JAX traces it (then there is nothing to check)."""
+    if isinstance(value, jax.core.Tracer):
+        return None
+    try:
+        return np.asarray(value, dtype=float)
+    except (TypeError, ValueError):
+        return None  # structural placeholders that equinox and jax put into leaves
+
+
+def _first_bad(array: np.ndarray, good: np.ndarray) -> float:
+    return float(np.ravel(array)[~np.ravel(good)][0])
+
+
+def check_positive(name: str, value: Any) -> None:
+    """Raise `ValueError` unless every concrete element of `value` is finite and positive."""
+    array = _concrete(value)
+    if array is None:
+        return
+    good = np.isfinite(array) & (array > 0)
+    if not good.all():
+        raise ValueError(f"Argument `{name}` must be positive, but is {_first_bad(array, good)}.")
+
+
+def check_non_negative(name: str, value: Any) -> None:
+    """Raise `ValueError` unless every concrete element of `value` is finite and not negative."""
+    array = _concrete(value)
+    if array is None:
+        return
+    good = np.isfinite(array) & (array >= 0)
+    if not good.all():
+        bad = _first_bad(array, good)
+        raise ValueError(f"Argument `{name}` must be zero or positive, but is {bad}.")
+
+
+def check_in_range(name: str, value: Any, low: float, high: float) -> None:
+    """Raise `ValueError` unless every concrete element of `value` lies strictly in (low, high)."""
+    array = _concrete(value)
+    if array is None:
+        return
+    good = np.isfinite(array) & (array > low) & (array < high)
+    if not good.all():
+        bad = _first_bad(array, good)
+        raise ValueError(f"Argument `{name}` must lie between {low:g} and {high:g}, but is {bad}.")
+
+
+def check_at_most(name: str, value: Any, high: float, why: str) -> None:
+    """Raise `ValueError` if a concrete element of `value` exceeds `high`."""
+    array = _concrete(value)
+    if array is None:
+        return
+    good = ~(array > high)
+    if not good.all():
+        bad = _first_bad(array, good)
+        raise ValueError(f"Argument `{name}` must be at most {high:.6g} ({why}), but is {bad}.")
+
+
+def check_choice(name: str, value: Any, choices: Sequence[str]) -> None:
+    """Raise `ValueError` unless `value` is one of `choices`."""
+    if value not in choices:
+        listed = ", ".join(f'"{choice}"' for choice in choices)
+        raise ValueError(f"Argument `{name}` must be one of {listed}, but is {value!r}.")
+
+
+def check_window(T_initial: Any, T_final: Any) -> None:
+    """Raise `ValueError` if concrete temperatures do not fall from T_initial to T_final."""
+    high, low = _concrete(T_initial), _concrete(T_final)
+    if high is not None and low is not None and not np.all(high > low):
+        raise ValueError(
+            "Argument `T_final` must be below `T_initial`, "
+            f"but they are {np.max(low):.6g} and {np.min(high):.6g} MeV."
+        )
+
+
+PERTURBATIVE_COUPLING = 4.0 * math.pi

@@ -1,0 +1,224 @@
+"""The commands. Everything heavy is imported inside them, so that `nujax --help` is quick."""
+
+import contextlib
+import sys
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from nujax import __version__
+
+from . import _options as options
+from ._inputs import BadInput, Inputs, read_grid, read_inputs
+from ._report import (
+    answer,
+    check_output,
+    csv_text,
+    finish,
+    message,
+    print_json,
+    print_tables,
+    write_atomically,
+)
+
+app = typer.Typer(
+    name="nujax",
+    help=(
+        "Sterile-neutrino dark matter: relic density, momentum spectrum and derivatives for "
+        "Dodelson-Widrow production, with or without a new force of the active neutrino.\n\n"
+        "Energies carry their unit (7.1keV, 1GeV). Results go to stdout, everything else to "
+        "stderr. Exit code: 0 fine, 1 numerical failure, 2 bad input."
+    ),
+    epilog=(
+        "Start with: nujax relic --mass 7.1keV --sin2-2theta 7e-11 --mediator scalar "
+        "--mediator-mass 1GeV --coupling 0.3 --gradient"
+    ),
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_show_locals=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal without Ω must not turn an answer into an error.
+        with contextlib.suppress(AttributeError, ValueError):
+            stream.reconfigure(errors="replace")  # pyright: ignore[reportAttributeAccessIssue]
+    app()
+
+
+def _print_version(value: bool) -> None:
+    if value:
+        typer.echo(f"nujax {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _nujax(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and stop."
+        ),
+    ] = False,
+) -> None:
+    """Holds the options that come before the command."""
+
+
+@app.command(
+    epilog="Example: nujax relic --mass 7.1keV --sin2-2theta 7e-11 --flavour mu --gradient --json"
+)
+def relic(
+    mass: options.Mass,
+    sin2_2theta: options.Mixing,
+    flavour: options.Flavour = "mu",
+    mediator: options.Mediator = None,
+    mediator_mass: options.MediatorMass = None,
+    coupling: options.Coupling = None,
+    bose: options.Bose = False,
+    convention: options.Convention = "exact",
+    inputs: options.InputSet = "precise",
+    plasma: options.Degrees = None,
+    t_initial: options.InitialTemperature = None,
+    t_final: options.FinalTemperature = None,
+    gradient: options.Gradient = False,
+    as_json: options.Json = False,
+) -> None:
+    """Relic density Ω h², mean momentum and logarithmic derivatives of one point."""
+    try:
+        point = read_inputs(
+            mass=mass,
+            sin2_2theta=sin2_2theta,
+            flavour=flavour,
+            mediator=mediator,
+            mediator_mass=mediator_mass,
+            coupling=coupling,
+            bose=bose,
+            convention=convention,
+            inputs=inputs,
+            plasma=plasma,
+            t_initial=t_initial,
+            t_final=t_final,
+        )
+    except BadInput as error:
+        _refuse(error)
+    compute = _load_compute(point)
+
+    result = compute.solve(point)
+    slopes = compute.log_gradient(point) if gradient else None
+    report = answer(point, result, slopes)
+    if as_json:
+        print_json(report)
+    else:
+        print_tables(point, report)
+    raise typer.Exit(finish(report))
+
+
+@app.command(
+    epilog="Example: nujax spectrum --mass 7.1keV --sin2-2theta 7e-11 --output spectrum.csv"
+)
+def spectrum(
+    mass: options.Mass,
+    sin2_2theta: options.Mixing,
+    flavour: options.Flavour = "mu",
+    mediator: options.Mediator = None,
+    mediator_mass: options.MediatorMass = None,
+    coupling: options.Coupling = None,
+    bose: options.Bose = False,
+    convention: options.Convention = "exact",
+    inputs: options.InputSet = "precise",
+    plasma: options.Degrees = None,
+    t_initial: options.InitialTemperature = None,
+    t_final: options.FinalTemperature = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="CSV file, replaced if it exists.",
+            show_default="stdout",
+            rich_help_panel=options.OUTPUT,
+        ),
+    ] = None,
+    points: Annotated[
+        str,
+        typer.Option(
+            metavar="NUMBER",
+            help="Number of momenta, evenly spaced in ln x.",
+            rich_help_panel=options.OUTPUT,
+        ),
+    ] = "200",
+    x_min: Annotated[
+        str,
+        typer.Option(
+            metavar="NUMBER",
+            help="Smallest x = p/T at the final temperature.",
+            rich_help_panel=options.OUTPUT,
+        ),
+    ] = "0.01",
+    x_max: Annotated[
+        str,
+        typer.Option(metavar="NUMBER", help="Largest x.", rich_help_panel=options.OUTPUT),
+    ] = "25",
+    gradient: options.Gradient = False,
+    as_json: options.Json = False,
+) -> None:
+    """Momentum spectrum f(x) of one helicity state, as CSV: x, f, f_over_fermi_dirac."""
+    try:
+        point = read_inputs(
+            mass=mass,
+            sin2_2theta=sin2_2theta,
+            flavour=flavour,
+            mediator=mediator,
+            mediator_mass=mediator_mass,
+            coupling=coupling,
+            bose=bose,
+            convention=convention,
+            inputs=inputs,
+            plasma=plasma,
+            t_initial=t_initial,
+            t_final=t_final,
+        )
+        grid = read_grid(x_min, x_max, points)
+        if output is not None:
+            check_output(output)
+    except BadInput as error:
+        _refuse(error)
+    compute = _load_compute(point)
+
+    result = compute.solve(point)
+    slopes = compute.log_gradient(point) if gradient else None
+    columns = compute.sample_spectrum(result, *grid)
+    report = answer(point, result, slopes, columns)
+    finite = report["status"] != "non_finite"
+    if output is not None and finite:
+        write_atomically(output, csv_text(columns))
+    if as_json:
+        print_json(report)
+    elif output is not None:
+        print_tables(point, report)
+    elif finite:
+        sys.stdout.write(csv_text(columns))
+        print_tables(point, report, stderr=True)
+    raise typer.Exit(finish(report))
+
+
+def _load_compute(point: Inputs):
+    """JAX and the physics, loaded only after the input has been checked without them."""
+    from ._runtime import prepare_jax
+
+    prepare_jax()
+    from . import _compute
+
+    try:
+        _compute.check_limits(point)
+    except BadInput as error:
+        _refuse(error)
+    return _compute
+
+
+def _refuse(error: BadInput) -> NoReturn:
+    message(str(error))
+    raise typer.Exit(2)

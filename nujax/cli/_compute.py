@@ -1,0 +1,92 @@
+"""From checked inputs to numbers. Loading this module loads JAX."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+import nujax as nj
+from nujax.production._boltzmann import integration_limits
+from nujax.statistics import fermi_dirac
+
+from ._inputs import BadInput, Inputs
+
+
+def solve(inputs: Inputs) -> nj.ProductionResult:
+    """Production at one point."""
+    sterile, interaction = _theory(inputs, inputs.parameters())
+    plasma, method = _plasma(inputs), _method(inputs)
+    return nj.solve_production(sterile, interaction, plasma=plasma, method=method)
+
+
+def check_limits(inputs: Inputs) -> None:
+    """Checks the temperatures against the default of the limit that was left out.
+
+    Raises `BadInput` if production would end before it starts.
+    """
+    _, interaction = _theory(inputs, inputs.parameters())
+    limits = integration_limits(_method(inputs), interaction, _plasma(inputs), jnp.float64)
+    initial, final = (float(limit) for limit in limits)
+    if final >= initial:
+        raise BadInput(
+            f"Argument `t-final` must lie below `t-initial` ({initial:g} MeV), "
+            f"but is {final:g} MeV."
+        )
+
+
+def log_gradient(inputs: Inputs) -> dict[str, float]:
+    """d ln Ω h² / d ln(parameter) for every continuous parameter, in forward mode."""
+    values = inputs.parameters()
+    plasma, method = _plasma(inputs), _method(inputs)
+
+    def log_relic_density(shifts: dict[str, jax.Array]) -> jax.Array:
+        # Parameter = value e^shift: at shift 0 the derivative is the logarithmic one.
+        shifted = {name: values[name] * jnp.exp(shift) for name, shift in shifts.items()}
+        sterile, interaction = _theory(inputs, shifted)
+        return jnp.log(nj.relic_density(sterile, interaction, plasma=plasma, method=method))
+
+    gradient = jax.jacfwd(log_relic_density)({name: jnp.zeros(()) for name in values})
+    return {name: float(gradient[name]) for name in values}  # JAX returns them sorted
+
+
+def sample_spectrum(
+    result: nj.ProductionResult, x_min: float, x_max: float, points: int
+) -> dict[str, np.ndarray]:
+    """Columns x, f and f/f_FD of the spectrum; x evenly spaced in ln x, ends included."""
+    x = np.geomspace(x_min, x_max, points)
+    f = np.asarray(result.distribution(jnp.asarray(x)))
+    return {"x": x, "f": f, "f_over_fermi_dirac": f / np.asarray(fermi_dirac(jnp.asarray(x)))}
+
+
+def _theory(inputs: Inputs, values) -> tuple[nj.SterileNeutrino, nj.AbstractInteraction]:
+    """The sterile neutrino and everything its active partner feels."""
+    sterile = nj.SterileNeutrino(
+        mass=values["mass"], sin2_2theta=values["sin2_2theta"], flavour=inputs.flavour
+    )
+    standard = nj.StandardModel(convention="paper" if inputs.inputs == "paper" else "exact")
+    if inputs.mediator is None:
+        return sterile, standard
+    mediator = nj.ScalarMediator(
+        mass=values["mediator_mass"],
+        coupling=values["coupling"],
+        convention=inputs.convention,
+        bose=inputs.bose,
+    )
+    return sterile, standard + mediator
+
+
+def _plasma(inputs: Inputs) -> nj.Plasma:
+    """Constant g* for the paper's inputs, else the chosen g*(T)."""
+    if inputs.inputs == "paper":
+        return nj.Plasma.constant(10.75)
+    return nj.Plasma.standard(degrees=inputs.plasma)
+
+
+def _method(inputs: Inputs) -> nj.BoltzmannQuadrature:
+    """The Boltzmann quadrature with the choices that belong to the inputs."""
+    paper = inputs.inputs == "paper"
+    return nj.BoltzmannQuadrature(
+        back_reaction=not paper,
+        mixing="averaged" if paper else "quasi-static",
+        T_initial=inputs.t_initial,
+        T_final=inputs.t_final,
+    )

@@ -1,0 +1,144 @@
+"""The options that several commands share, each written once with its help text.
+
+Quantities and numbers arrive as text: `_inputs.py` reads them, so that every mistake gets the
+same kind of sentence.
+"""
+
+from typing import Annotated
+
+import typer
+
+_STERILE = "Sterile neutrino"
+_MEDIATOR = "Mediator (leave out for Dodelson-Widrow production alone)"
+_SETUP = "Set-up of the calculation"
+OUTPUT = "Output"
+
+Mass = Annotated[
+    str,
+    typer.Option(
+        "--mass",
+        metavar="QUANTITY",
+        help="Mass with its unit: 7.1keV, 50 keV, 0.0071MeV.",
+        rich_help_panel=_STERILE,
+    ),
+]
+Mixing = Annotated[
+    str,
+    typer.Option(
+        "--sin2-2theta",
+        metavar="NUMBER",
+        help="Vacuum mixing sin²2θ with the active flavour, between 0 and 1.",
+        rich_help_panel=_STERILE,
+    ),
+]
+Flavour = Annotated[
+    str,
+    typer.Option(
+        "--flavour",
+        metavar="e|mu|tau",
+        help="Active flavour that mixes.",
+        rich_help_panel=_STERILE,
+    ),
+]
+Mediator = Annotated[
+    str | None,
+    typer.Option(
+        "--mediator",
+        metavar="scalar",
+        help="New force of the active neutrino; needs --mediator-mass and --coupling.",
+        rich_help_panel=_MEDIATOR,
+    ),
+]
+MediatorMass = Annotated[
+    str | None,
+    typer.Option(
+        "--mediator-mass",
+        metavar="QUANTITY",
+        help="Mediator mass with its unit: 1GeV, 10MeV.",
+        rich_help_panel=_MEDIATOR,
+    ),
+]
+Coupling = Annotated[
+    str | None,
+    typer.Option(
+        "--coupling",
+        metavar="NUMBER",
+        help="Coupling λ of the mediator, between 0 and 4π.",
+        rich_help_panel=_MEDIATOR,
+    ),
+]
+Bose = Annotated[
+    bool,
+    typer.Option(
+        "--bose",
+        help="Add the Bose enhancement of the on-shell mediator to the rate.",
+        rich_help_panel=_MEDIATOR,
+    ),
+]
+Convention = Annotated[
+    str,
+    typer.Option(
+        "--convention",
+        metavar="exact|paper",
+        help="Rate of the mediator: exact, or as printed in the source paper.",
+        rich_help_panel=_MEDIATOR,
+    ),
+]
+InputSet = Annotated[
+    str,
+    typer.Option(
+        "--inputs",
+        metavar="precise|paper",
+        help=(
+            "precise: g*(T), massive leptons, hadronic rates, back-reaction. "
+            "paper: constant g* = 10.75, constant rates, averaged mixing, no back-reaction."
+        ),
+        rich_help_panel=_SETUP,
+    ),
+]
+Degrees = Annotated[
+    str | None,
+    typer.Option(
+        "--plasma",
+        metavar="saikawa-shirai|borsanyi",
+        help="g*(T) of the precise inputs; the second estimates the systematic.",
+        show_default="saikawa-shirai",
+        rich_help_panel=_SETUP,
+    ),
+]
+InitialTemperature = Annotated[
+    str | None,
+    typer.Option(
+        "--t-initial",
+        metavar="QUANTITY",
+        help="Sharp start of production.",
+        show_default="before all production",
+        rich_help_panel=_SETUP,
+    ),
+]
+FinalTemperature = Annotated[
+    str | None,
+    typer.Option(
+        "--t-final",
+        metavar="QUANTITY",
+        help="Sharp end of production.",
+        show_default="after all production",
+        rich_help_panel=_SETUP,
+    ),
+]
+Json = Annotated[
+    bool,
+    typer.Option(
+        "--json",
+        help="Print one JSON object to stdout, with energies in MeV.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+Gradient = Annotated[
+    bool,
+    typer.Option(
+        "--gradient",
+        help="Add d ln Ω h²/d ln of every parameter.",
+        rich_help_panel=OUTPUT,
+    ),
+]

@@ -1,0 +1,6 @@
+"""What the active neutrino feels: interaction rates Γ and thermal potentials V_T that add up."""
+
+from ._base import AbstractInteraction as AbstractInteraction
+from ._base import InteractionSum as InteractionSum
+from .scalar import ScalarMediator as ScalarMediator
+from .standard_model import StandardModel as StandardModel

@@ -1,0 +1,82 @@
+r"""What all mediators of the active neutrino share.
+
+With x = E/T and w = m²/(4ET), every mediator has
+    V_T = (T/x) c_V S(x, m/T),      Γ = (T/x) Σ_k c_k R_k(w, x),
+where the couplings sit in the coefficients c alone and S, R_k are fixed functions. The methods
+evaluate them directly; the fast production path tabulates S and R_k once.
+"""
+
+from __future__ import annotations
+
+import abc
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ._base import AbstractInteraction
+from ._kernels import potential_shape
+
+
+def rate_functions_of(kind: tuple, w: np.ndarray, x: np.ndarray) -> list[np.ndarray]:
+    """All R_k(w, x) of a kind of mediator (NumPy float64)."""
+    mediator, *choices = kind
+    closed = mediator.closed_rate_functions(w, x, np, *choices)
+    return closed + list(mediator.tabulated_rate_functions(w, *choices))
+
+
+class AbstractMediator(AbstractInteraction):
+    """A boson of mass `mass` [MeV] that couples to the active neutrino with `coupling`."""
+
+    mass: eqx.AbstractVar[jax.Array]
+    coupling: eqx.AbstractVar[jax.Array]
+
+    @property
+    @abc.abstractmethod
+    def relative_width(self) -> jax.Array:
+        """γ = Γ_φ/m, total width over mass."""
+
+    @abc.abstractmethod
+    def potential_coefficient(self) -> jax.Array:
+        """c_V [1]."""
+
+    @abc.abstractmethod
+    def rate_shape(self, w: jax.Array, x: jax.Array) -> jax.Array:
+        """(x/T)·Γ [1] at w and x of equal shapes."""
+
+    @abc.abstractmethod
+    def rate_coefficients(self) -> jax.Array:
+        """c_k [K] of the closed rate functions, then of the tabulated ones."""
+
+    @property
+    @abc.abstractmethod
+    def kind(self) -> tuple:
+        """(class, static choices …): what the rate functions depend on, hashable."""
+
+    @staticmethod
+    @abc.abstractmethod
+    def closed_rate_functions(w, x, xp, *choices) -> list:
+        """R_k(w, x) in closed form, NumPy or JAX by `xp`, for the static choices of `kind`."""
+
+    @staticmethod
+    @abc.abstractmethod
+    def tabulated_rate_functions(w: np.ndarray, *choices) -> np.ndarray:
+        """R_k(w) [K, …] that take an integral each (NumPy float64)."""
+
+    @property
+    @abc.abstractmethod
+    def largest_tabulated_width(self) -> float:
+        """γ up to which Σ c_k R_k equals `rate_shape` to 1e-6."""
+
+    def interaction_rate(self, E: jax.Array, T: jax.Array, flavour: str) -> jax.Array:
+        """Γ [MeV] of one neutrino at E, T [MeV] of equal shapes."""
+        E, T = jnp.asarray(E), jnp.asarray(T)
+        x = E / T
+        return T / x * self.rate_shape(self.mass**2 / (4.0 * E * T), x)
+
+    def thermal_potential(self, E: jax.Array, T: jax.Array, flavour: str) -> jax.Array:
+        """V_T [MeV] at E, T [MeV] of equal shapes."""
+        E, T = jnp.asarray(E), jnp.asarray(T)
+        x = E / T
+        return T / x * self.potential_coefficient() * potential_shape(x, self.mass / T, jnp)

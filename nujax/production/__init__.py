@@ -1,0 +1,8 @@
+"""From a theory to the spectrum of sterile neutrinos: one entry function, swappable methods."""
+
+from ._boltzmann import BoltzmannQuadrature as BoltzmannQuadrature
+from ._method import AbstractMethod as AbstractMethod
+from ._ode import BoltzmannODE as BoltzmannODE
+from ._result import ProductionResult as ProductionResult
+from ._solve import solve_production as solve_production
+from ._status import Status as Status

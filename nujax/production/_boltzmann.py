@@ -1,0 +1,279 @@
+"""Production from the Boltzmann equation, as a quadrature."""
+
+from __future__ import annotations
+
+import functools
+import math
+from typing import Any, final
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+
+from .._checks import check_choice, check_positive, check_window
+from ..interactions._base import AbstractInteraction
+from ..plasma import Plasma
+from ..sterile import SterileNeutrino
+from . import _smooth
+from ._grid import Lattice
+from ._lattice import LatticeSolution, lattice_rates, moments, solve_on_lattice
+from ._method import AbstractMethod, Moments
+from ._points import Stages, in_stages
+from ._result import History, ProductionResult
+from ._status import Status
+from ._theory import parts_of
+
+MIXINGS = ("quasi-static", "averaged")
+_USUAL_SPAN = 11.6  # ln(T_initial/T_final) for 10 GeV and 0.1 MeV
+# The fast nodes are trusted when what they may miss of a resonance is below this, …
+_SMOOTH_TOLERANCE = 3e-6
+# … the coarse lattice when its estimate is below this: measured errors reach 2.5 times it, …
+_COARSE_TOLERANCE = 1e-6
+# … and the fine one up to here: its measured errors there are below 1e-4, a tenth of it.
+_RESONANT_TOLERANCE = 1e-3
+
+
+def lattices_of(plasma: Plasma) -> tuple[Lattice, Lattice]:
+    """A coarse and a fine lattice; with g*(T) the spacing in t divides that of its splines."""
+    if plasma.degrees == "constant":
+        return Lattice(steps_t=16, steps_y=6), Lattice(steps_t=30, steps_y=10)
+    return Lattice(steps_t=20, steps_y=6), Lattice(steps_t=40, steps_y=10)
+
+
+def lattice_of(plasma: Plasma) -> Lattice:
+    """A lattice of middling spacing, for comparisons and for steppers in t."""
+    return Lattice(steps_t=24 if plasma.degrees == "constant" else 20, steps_y=8)
+
+
+@final
+class BoltzmannQuadrature(AbstractMethod):
+    r"""f_s(q) of the linear Boltzmann equation, integrated on fixed nodes (the default method).
+
+    df_s/d ln z = (Γ/4H) sin²2θ_eff (f_a − f_s),
+    sin²2θ_eff = Δ²s²/([Δ²s²] + Γ²/4 + (Δ cos2θ − V_T)²)   (1910.04901 eqs. 2, 3)
+
+    back_reaction  keep −f_s, in closed form f_s = f_a(1 − e^(−I)) for constant g* and as its
+                   equivalent along the comoving momentum otherwise. The sources drop it; then
+                   f_s > f_a is possible.
+    mixing         "quasi-static" (default) has no Δ²s² in the denominator; "averaged" keeps it
+                   as the sources do. The density matrix gives the first, also where
+                   Γ/2 < Δ sin 2θ at a resonance; without a resonance they agree to O(s²).
+    T_initial      [MeV], default 10 GeV
+    T_final        [MeV]; default min(T₀, m/60) with the lightest mediator's mass m, T₀ = 0.1 MeV
+                   for constant g* and 1 MeV otherwise (below, e± annihilation heats photons but
+                   not neutrinos). Both limits are sharp.
+    keep_history   store df/d ln z against T in the result
+
+    Fast fixed nodes serve where no resonance is narrow; points they cannot resolve go to the
+    lattice of `nujax.production._lattice`. `error_estimate` and `status` say how it went.
+    """
+
+    back_reaction: bool = eqx.field(static=True)
+    mixing: str = eqx.field(static=True)
+    T_initial: jax.Array | None
+    T_final: jax.Array | None
+    keep_history: bool = eqx.field(static=True)
+
+    def __init__(
+        self,
+        back_reaction: bool = True,
+        mixing: str = "quasi-static",
+        T_initial: Any = None,
+        T_final: Any = None,
+        keep_history: bool = False,
+    ):
+        check_choice("mixing", mixing, MIXINGS)
+        self.back_reaction = bool(back_reaction)
+        self.mixing = mixing
+        self.T_initial = _limit("T_initial", T_initial)
+        self.T_final = _limit("T_final", T_final)
+        self.keep_history = bool(keep_history)
+
+    def moments(
+        self,
+        sterile: SterileNeutrino,
+        interaction: AbstractInteraction,
+        plasma: Plasma,
+        outputs: int = 2,
+    ) -> Moments:
+        """See `AbstractMethod.moments`."""
+        theory = (sterile, interaction, plasma, self)
+        leaves, structure = jax.tree.flatten(theory)
+        dtype = jnp.result_type(*leaves)
+        shapes = tuple(jnp.shape(leaf) for leaf in leaves)
+        theta = jnp.concatenate([jnp.ravel(leaf).astype(dtype) for leaf in leaves])
+        values, (error, _) = _moments_function(structure, shapes, outputs)(theta)
+        T_initial, T_final = integration_limits(self, interaction, plasma, dtype)
+        finite = jnp.all(jnp.isfinite(values)) & (T_initial > T_final)
+        resolved = error <= _RESONANT_TOLERANCE
+        code = jnp.where(
+            finite, jnp.where(resolved, Status.ok, Status.under_resolved), Status.non_finite
+        )
+        momentum = values[1] if outputs > 1 else None
+        return Moments(values[0], momentum, error, code, T_final)
+
+    def solve(
+        self, sterile: SterileNeutrino, interaction: AbstractInteraction, plasma: Plasma
+    ) -> ProductionResult:
+        """See `AbstractMethod.solve`."""
+        from ..abundance import comoving_yield, relic_density_of_yield
+
+        m = self.moments(sterile, interaction, plasma)
+        dtype, momentum = m.number.dtype, m.momentum
+        assert momentum is not None
+        T_initial, T_final = integration_limits(self, interaction, plasma, dtype)
+        parts = parts_of(interaction)
+        lattice = lattices_of(plasma)[1]
+        rates = lattice_rates(sterile, parts, plasma, T_initial, T_final, lattice)
+        solution = self._on_lattice(rates, sterile, plasma)
+        yield_ = comoving_yield(m.number, plasma.entropy_degrees(T_final))
+        started, finished = _at_limits(solution, rates, T_initial, T_final)
+        return ProductionResult(
+            relic_density=relic_density_of_yield(sterile.mass, yield_, plasma),
+            mean_momentum=momentum / m.number,
+            comoving_yield=yield_,
+            x=solution.q,
+            f=solution.f,
+            error_estimate=m.error_estimate,
+            status_code=m.status_code,
+            T_initial=T_initial,
+            T_final=T_final,
+            started=started,
+            finished=finished,
+            lightest_mediator=parts.lightest(),
+            history=History(rates.T, solution.rate) if self.keep_history else None,
+        )
+
+    def _on_lattice(self, rates, sterile, plasma) -> LatticeSolution:
+        return solve_on_lattice(
+            rates, sterile, plasma, mixing=self.mixing, back_reaction=self.back_reaction
+        )
+
+
+def integration_limits(method, interaction, plasma, dtype) -> tuple[jax.Array, jax.Array]:
+    """T_initial and T_final [MeV] of a method, defaults filled in."""
+    initial = 1e4 if method.T_initial is None else method.T_initial
+    if method.T_final is None:
+        final = jnp.asarray(0.1 if plasma.degrees == "constant" else 1.0, dtype)
+        lightest = parts_of(interaction).lightest()
+        if lightest is not None:
+            final = jnp.minimum(final, lightest / 60.0)
+    else:
+        final = method.T_final
+    return jnp.asarray(initial, dtype), jnp.asarray(final, dtype)
+
+
+def check_limits(method, interaction, plasma) -> None:
+    """Raise `ValueError` if concrete limits of a method are inverted, defaults included."""
+    if hasattr(method, "T_initial"):
+        check_window(*integration_limits(method, interaction, plasma, jnp.result_type(float)))
+
+
+@functools.lru_cache(maxsize=64)
+def _moments_function(structure, shapes, outputs):
+    """θ → ((number, momentum)[:outputs], (error, flag)) for one kind of theory; traces once."""
+
+    def theory_of(theta):
+        leaves, at = [], 0
+        for shape in shapes:
+            size = math.prod(shape)
+            leaves.append(theta[at : at + size].reshape(shape))
+            at += size
+        return jax.tree.unflatten(structure, leaves)
+
+    def limits(theta):
+        sterile, interaction, plasma, method = theory_of(theta)
+        parts = parts_of(interaction)
+        initial, final = integration_limits(method, interaction, plasma, theta.dtype)
+        return sterile, parts, plasma, method, initial, final
+
+    def extent(theta):
+        _, parts, plasma, _, initial, final = limits(theta)
+        return _smooth.extent(parts.anchor, initial, final, _smooth.steps_of(plasma))
+
+    def quick(theta, first, window):
+        sterile, parts, plasma, method, initial, final = limits(theta)
+        sums = _smooth.solve_on_nodes(
+            sterile, parts, plasma, initial, final,
+            mixing=method.mixing, back_reaction=method.back_reaction, first=first, window=window,
+        )  # fmt: skip
+        values = jnp.stack([sums.number, sums.momentum][:outputs])
+        error = sums.unresolved
+        if parts.mediator is not None:
+            too_wide = parts.mediator.relative_width > parts.mediator.largest_tabulated_width
+            error = error + jnp.where(too_wide, 1.0, 0.0)
+        good = (error < _SMOOTH_TOLERANCE) & jnp.all(jnp.isfinite(values))
+        flags = jnp.stack([error, jnp.where(good, 0.0, 1.0).astype(error.dtype)])
+        return values, jax.lax.stop_gradient(flags)
+
+    plasma_kind = jax.tree.unflatten(structure, [jnp.zeros(shape) for shape in shapes])[2]
+    steps = _smooth.steps_of(plasma_kind)
+    coarse, fine = lattices_of(plasma_kind)
+
+    def shared(theta, first):
+        return quick(theta, first, _smooth.short_window(steps))
+
+    def single(theta):
+        return quick(theta, extent(theta)[0], _smooth.long_window(steps))
+
+    def on_lattice(theta, lattice):
+        sterile, parts, plasma, method, initial, final = limits(theta)
+        rates = lattice_rates(sterile, parts, plasma, initial, final, lattice)
+        solution = method._on_lattice(rates, sterile, plasma)
+        values = jnp.stack(moments(lattice, solution.q, solution.f)[:outputs])
+        error = _lattice_error(solution)
+        poor = jnp.where(error < _COARSE_TOLERANCE, 0.0, 1.0).astype(error.dtype)
+        return values, jax.lax.stop_gradient(jnp.stack([error, poor]))
+
+    usual = coarse._replace(span=_USUAL_SPAN)
+
+    def on_coarse_lattice(theta):
+        *_, initial, final = limits(theta)
+        values, flags = on_lattice(theta, usual)
+        # Light mediators need more nodes than the usual range has: they go on to the next stage.
+        fits = jnp.log(initial / final) < _USUAL_SPAN
+        return values, jnp.where(fits, flags, jnp.ones_like(flags))
+
+    def on_fine_lattice(theta):
+        return on_lattice(theta, fine)
+
+    return in_stages(
+        Stages(
+            extent=extent,
+            longest=_smooth.short_window(steps),
+            shared=shared,
+            single=single,
+            robust=(on_coarse_lattice, on_fine_lattice),
+        )
+    )
+
+
+def _lattice_error(solution: LatticeSolution) -> jax.Array:
+    """Relative error estimate of ∫q²f dq; see `resonance_weight` for the terms."""
+    cube = solution.q**3
+    fine, coarse, plain = (jnp.dot(cube[::4], f) for f in solution.thin)
+    alternate = 0.25 * jnp.dot(cube, solution.alternate)
+    tiny = jnp.finfo(fine.dtype).tiny
+    size = jnp.abs(coarse - fine) + jnp.abs(alternate)
+    size = size + jnp.minimum(1e-4 * jnp.abs(plain - fine), fine)
+    return size / (jnp.abs(fine) + tiny)
+
+
+def _at_limits(solution, rates, T_initial, T_final):
+    """Fraction of ∫q²f dq made per unit of ln T at either limit."""
+    column = jnp.sum(solution.rate * (rates.x**3), axis=1)
+    total = jnp.sum(column * rates.weights)
+    tiny = jnp.finfo(total.dtype).tiny
+
+    def at(T):
+        nearest = jnp.argmin(jnp.abs(jnp.log(rates.T / T)))
+        return jnp.abs(column[nearest]) / (jnp.abs(total) + tiny)
+
+    return at(T_initial), at(T_final)
+
+
+def _limit(name: str, value: Any) -> jax.Array | None:
+    if value is None:
+        return None
+    check_positive(name, value)
+    return jnp.asarray(value, dtype=jnp.result_type(float, value))

@@ -1,0 +1,149 @@
+r"""The two-dimensional lattice (ln q, t = ln(m/T)) and the kernels tabulated on it.
+
+t is anchored at the mediator's mass: the kernels at the nodes are then constants, and every
+parameter enters through T = m e^(−t) and a few coefficients. Without a tabulated mediator the
+anchor is 1 MeV and nothing is tabulated.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ..interactions._kernels import narrow_rate_shape, potential_shape, scalar_rate_shape
+from ..interactions._width_expansion import ANY_WIDTH
+from ..quadrature import WINDOW_REACH
+
+# Masses over temperatures that the tables cover: 1 keV at 16 GeV to 100 GeV at 80 keV.
+LOG_RATIO_MIN, LOG_RATIO_MAX = -16.6, 14.1
+# Momenta of the lattice: outside, x²f_a is below 1e-9 of its integral (x^2.5 at the low end).
+LOG_MOMENTUM_MIN, LOG_MOMENTUM_MAX = -8.5, 4.15
+# The comoving momentum slides by ln x/q = ⅓ ln(g*s/g*s(T_final)) ≤ 1.13.
+MAX_SLIDE = 1.25
+
+
+class Lattice(NamedTuple):
+    """Spacings 1/steps_t in t and 1/steps_y in ln q; `span` is the longest window in t."""
+
+    steps_t: int = 24
+    steps_y: int = 8
+    span: float = 20.7
+
+    @property
+    def h_t(self) -> float:
+        """Spacing in t = ln(m/T)."""
+        return 1.0 / self.steps_t
+
+    @property
+    def h_y(self) -> float:
+        """Spacing in ln q."""
+        return 1.0 / self.steps_y
+
+    @property
+    def first_t(self) -> int:
+        """Index of the first tabulated t."""
+        return int(np.floor(LOG_RATIO_MIN * self.steps_t)) - 2 * WINDOW_REACH
+
+    @property
+    def tabulated_t(self) -> int:
+        """Number of tabulated t."""
+        last = int(np.ceil(LOG_RATIO_MAX * self.steps_t)) + 2 * WINDOW_REACH
+        return last - self.first_t + 1
+
+    @property
+    def window(self) -> int:
+        """Number of t nodes of one point: the span and the reach of both sharp limits."""
+        return int(np.ceil(self.span * self.steps_t)) + 2 * WINDOW_REACH + 2
+
+    @property
+    def log_q(self) -> np.ndarray:
+        """ln q [rows]."""
+        first = int(np.ceil(LOG_MOMENTUM_MIN * self.steps_y))
+        last = int(np.floor(LOG_MOMENTUM_MAX * self.steps_y))
+        return np.arange(first, last + 1) * self.h_y
+
+    @property
+    def taps(self) -> int:
+        """Neighbours along ln q that the slide of the comoving momentum can reach."""
+        return int(np.ceil(MAX_SLIDE * self.steps_y)) + 8
+
+    @property
+    def log_x_padded(self) -> np.ndarray:
+        """ln x [rows + taps − 1] that the slide needs around ln q (8-point interpolation)."""
+        y = self.log_q
+        left = 3
+        return y[0] + (np.arange(len(y) + self.taps - 1) - left) * self.h_y
+
+
+class PotentialTable(NamedTuple):
+    """S(x, m/T) and its change from node to node, [tabulated_t, padded rows] each (float64)."""
+
+    shape: np.ndarray
+    change_t: np.ndarray
+    change_y: np.ndarray
+
+
+def potential_table(lattice: Lattice) -> PotentialTable:
+    """The mediators' potential kernel on the lattice, computed once per spacing."""
+    return _potential_table(lattice._replace(span=0.0))  # one table for windows of any length
+
+
+@functools.lru_cache(maxsize=8)
+def _potential_table(lattice: Lattice) -> PotentialTable:
+    x = np.exp(lattice.log_x_padded)
+    t = (lattice.first_t + np.arange(lattice.tabulated_t)) * lattice.h_t
+    shape = np.stack([potential_shape(x, np.full_like(x, np.exp(value)), np) for value in t])
+    return PotentialTable(shape, np.gradient(shape, axis=0), np.gradient(shape, axis=1))
+
+
+class RateTable(NamedTuple):
+    """w·R_k(w) [1+K, n] on ln w = (first + i)/steps for every width (NumPy float64)."""
+
+    values: np.ndarray
+    first: int
+    steps: int
+
+
+def any_width_rate_table(lattice: Lattice) -> RateTable:
+    """The exact scalar rate kernel for γ_φ up to 1.6, on the lattice of all ln w = 2t − ln 4x."""
+    return _any_width_rate_table(lattice._replace(span=0.0))
+
+
+@functools.lru_cache(maxsize=8)
+def _any_width_rate_table(lattice: Lattice) -> RateTable:
+    # ln w + ln 4 = 2t − ln x lies on multiples of 1/steps.
+    steps = int(np.lcm(2 * lattice.steps_y, lattice.steps_t)) // 2
+    steps = (
+        steps
+        if (2 * steps) % lattice.steps_t == 0 and steps % lattice.steps_y == 0
+        else (2 * steps)
+    )
+    y = lattice.log_x_padded
+    low = 2 * lattice.first_t * lattice.h_t - y[-1]
+    high = 2 * (lattice.first_t + lattice.tabulated_t) * lattice.h_t - y[0]
+    first, last = int(np.floor(low * steps)) - 1, int(np.ceil(high * steps)) + 1
+    w = np.exp(np.arange(first, last + 1) / steps) / 4.0
+    return RateTable(w * ANY_WIDTH.functions(scalar_rate_shape, narrow_rate_shape, w), first, steps)
+
+
+def window_start(lattice: Lattice, start: jax.Array) -> jax.Array:
+    """Index of the first node of a window whose integral starts at t = `start`."""
+    first = jnp.floor(start * lattice.steps_t).astype(int) - WINDOW_REACH
+    low, high = lattice.first_t, lattice.first_t + lattice.tabulated_t - lattice.window
+    return jax.lax.stop_gradient(jnp.clip(first, low, high))
+
+
+def central_change(values: jax.Array, axis: int) -> jax.Array:
+    """Change from node to node along `axis`, by central differences (one-sided at the ends)."""
+    ahead = jnp.diff(values, axis=axis)
+    pad = [(0, 0), (0, 0)]
+    pad[axis] = (1, 1)
+    both = jnp.pad(ahead, pad, mode="edge")
+    n = values.shape[axis]
+    lower = jax.lax.slice_in_dim(both, 0, n, axis=axis)
+    upper = jax.lax.slice_in_dim(both, 1, n + 1, axis=axis)
+    return 0.5 * (lower + upper)

@@ -1,0 +1,255 @@
+r"""Production on the two-dimensional lattice: right for any theory and any width of resonance.
+
+The conversion of comoving momentum q obeys (1910.04901 eq. 2 with the back-reaction kept)
+    df_s/dt = R (f_a − f_s),   R = (clock/4H) Γ sin²2θ_eff,   t = ln(anchor/T),
+    sin²2θ_eff = Δ²s²/([Δ²s²] + Γ²/4 + (Δc − V)²),
+with x = p/T = q (g*s(T)/g*s(T_final))^⅓. In ratios U = V/Δ, γ = Γ/Δ
+    R = (clock Δ/4H) γ s² / ([s²] + γ²/4 + (c − U)²).
+The last factor may be a Lorentzian far narrower than the lattice; `resonance_weight` integrates
+it without looking for it, in both directions at once, so that folds of the resonance in q are
+harmless for the abundance. f_s(q) itself is smoothed over one lattice spacing near a fold.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ..interactions._base import sum_of
+from ..interactions._width_expansion import ANY_WIDTH
+from ..interactions.scalar import ScalarMediator
+from ..plasma import Plasma
+from ..quadrature import lagrange_weights, resonance_weight, shift_weights, window_weights
+from ..statistics import fermi_dirac
+from ..sterile import SterileNeutrino
+from ._grid import (
+    Lattice,
+    any_width_rate_table,
+    central_change,
+    potential_table,
+    window_start,
+)
+from ._theory import Parts
+
+# Ratios to Δ are capped here: nodes beyond contribute nothing, and squares fit in float32.
+_CAP = 1e18
+
+
+class LatticeRates(NamedTuple):
+    """Everything the equation needs, on the nodes [window, rows] of one point."""
+
+    T: jax.Array  # [window] MeV
+    q: jax.Array  # [rows]
+    x: jax.Array  # [window, rows]
+    weights: jax.Array  # [window] of the integral over t, spacing included
+    column: jax.Array  # [window] s² clock·xΔ/4H
+    gamma: jax.Array  # Γ/Δ
+    detuning: jax.Array  # a = c − V/Δ
+    sweep: jax.Array  # Q ≥ |a|, the size of the terms that cancel at a resonance
+    change2: jax.Array  # squared change of a from node to node, both directions added
+
+
+class LatticeSolution(NamedTuple):
+    """f(q) at T_final, and what the error estimate needs (without back-reaction)."""
+
+    q: jax.Array  # [rows]
+    f: jax.Array  # [rows]
+    alternate: jax.Array  # [rows] sum with alternating signs over the lattice
+    thin: tuple[jax.Array, ...]  # three of [rows/4]: f with the resonance weight, with the one of
+    # lower order, and with the bare Lorentzian
+    rate: jax.Array  # [window, rows] df/dt without back-reaction, for the history
+
+
+def lattice_rates(
+    sterile: SterileNeutrino,
+    parts: Parts,
+    plasma: Plasma,
+    T_initial: jax.Array,
+    T_final: jax.Array,
+    lattice: Lattice,
+) -> LatticeRates:
+    """Evaluate the theory on the lattice; T_initial and T_final [MeV] scalars."""
+    dtype = jnp.result_type(sterile.mass)
+    anchor = parts.anchor.astype(dtype)
+    start, stop = jnp.log(anchor / T_initial), jnp.log(anchor / T_final)
+    first = window_start(lattice, start)
+    t = (first + jnp.arange(lattice.window)) * jnp.asarray(lattice.h_t, dtype)
+    T = anchor * jnp.exp(-t)
+    weights = window_weights(
+        start * lattice.steps_t - first, stop * lattice.steps_t - first, lattice.window
+    )
+
+    slide = jnp.log(plasma.redshift(T, jnp.broadcast_to(T_final, T.shape).astype(dtype)))
+    constant = plasma.degrees == "constant"
+    log_q = jnp.asarray(lattice.log_q, dtype)
+    q = jnp.exp(log_q)
+    x = jnp.exp(log_q[None, :] + slide[:, None])
+    T2 = jnp.broadcast_to(T[:, None], x.shape)
+    E = x * T2
+
+    if constant:
+
+        def on_rows(table: jax.Array) -> jax.Array:
+            return table[:, 3 : 3 + len(lattice.log_q)]
+    else:
+        taps = shift_weights(slide * lattice.steps_y, lattice.taps)
+
+        def on_rows(table: jax.Array) -> jax.Array:
+            n = len(lattice.log_q)
+            total = taps[:, 0:1] * table[:, 0:n]
+            for k in range(1, lattice.taps):
+                total = total + taps[:, k : k + 1] * table[:, k : k + n]
+            return total
+
+    mass2 = sterile.mass**2
+    per_energy = 2.0 * (E / mass2)  # 1/Δ
+    gamma = jnp.zeros_like(x)
+    potential = jnp.zeros_like(x)
+    sweep = jnp.broadcast_to(sterile.cos_2theta, x.shape).astype(dtype)
+    change_t, change_y = jnp.zeros_like(x), jnp.zeros_like(x)
+    terms = (() if parts.standard is None else (parts.standard,)) + parts.others
+    for term in terms:
+        gamma = gamma + term.interaction_rate(E, T2, sterile.flavour) * per_energy
+        extra = term.thermal_potential(E, T2, sterile.flavour) * per_energy
+        potential = potential + extra
+        sweep = sweep + jnp.abs(extra)
+        if term is parts.standard and constant:
+            # V/Δ ∝ x²T⁶ but for the mass of the charged lepton
+            change_t = change_t - 6.0 * lattice.h_t * extra
+            change_y = change_y + 2.0 * lattice.h_y * extra
+        elif constant:
+            change_t, change_y = (
+                change_t + central_change(extra, 0),
+                change_y + central_change(extra, 1),
+            )
+    if parts.mediator is not None:
+        mediator = parts.mediator
+        scale = 2.0 * (T2**2 / mass2)
+        w = (anchor / T2) ** 2 / (4.0 * x)
+        gamma = gamma + scale * _mediator_rate(mediator, lattice, first, w, x, not constant)
+        tables = potential_table(lattice)
+
+        def sliced(table):
+            rows = jnp.asarray(table, dtype)
+            return jax.lax.dynamic_slice_in_dim(rows, first - lattice.first_t, lattice.window)
+
+        shape = on_rows(sliced(tables.shape))
+        strength = scale * mediator.potential_coefficient()
+        potential = potential + strength * shape
+        if constant:
+            slope = on_rows(sliced(tables.change_t)) - 2.0 * lattice.h_t * shape
+            change_t = change_t + strength * slope
+            change_y = change_y + strength * on_rows(sliced(tables.change_y))
+        # S changes sign near T/m ~ 0.3: there the terms that cancel are not S itself but what
+        # it was a step before. Below (w ≫ 1) it has one sign and is small.
+        floor = 0.006 * jnp.exp(-w / 3.0)
+        sweep = sweep + strength * jnp.sqrt(shape**2 + floor**2 + 1e-36)
+
+    detuning = sterile.cos_2theta - potential
+    if not constant:
+        change_t, change_y = central_change(detuning, 0), central_change(detuning, 1)
+    limit = jnp.asarray(_CAP, dtype)
+    change_t, change_y = jnp.clip(change_t, -limit, limit), jnp.clip(change_y, -limit, limit)
+    # s²·clock·xΔ/4H through logarithms: in float32 the square of 1/H, in derivatives, overflows.
+    clock = jnp.log(0.125 * plasma.clock_factor(T)) - plasma.log_hubble_rate(T) - jnp.log(T)
+    strength = jnp.log(mass2) + jnp.log(sterile.sin2_2theta)
+    return LatticeRates(
+        T=T,
+        q=q,
+        x=x,
+        weights=weights * lattice.h_t,
+        column=jnp.exp(jnp.minimum(clock + strength, 85.0)),
+        gamma=gamma,
+        detuning=detuning,
+        sweep=sweep,
+        change2=change_t**2 + change_y**2,
+    )
+
+
+def _mediator_rate(mediator, lattice, first, w, x, sliding):
+    """(x/T)Γ of the mediator on the nodes, exact for every width."""
+    if not (isinstance(mediator, ScalarMediator) and mediator.convention == "exact"):
+        return mediator.rate_shape(w, x)
+    # The narrow limit, and Bose's term, in closed form; what the width adds is a function of ln w
+    # that is tabulated on a fine line.
+    kind, *choices = mediator.kind
+    narrow, *others = kind.closed_rate_functions(w, x, jnp, *choices)
+    table = any_width_rate_table(lattice)
+    coefficients = ANY_WIDTH.coefficients(mediator.relative_width)[1:]
+    line = jnp.dot(coefficients, jnp.asarray(table.values[1:], w.dtype))
+    if sliding:
+        position = (jnp.log(4.0 * w) * table.steps - table.first).ravel()
+        left = jax.lax.stop_gradient(jnp.floor(position)) - 2.0
+        weights = lagrange_weights(position - left, 6)
+        index = left.astype(int)[:, None] + jnp.arange(6)[None, :]
+        added = jnp.sum(weights * line[index], axis=1).reshape(w.shape)
+    else:
+        per_t = 2 * table.steps // lattice.steps_t
+        y_index = np.round(lattice.log_q * table.steps).astype(int)
+        nodes = per_t * (jnp.arange(lattice.window) + first) - table.first
+        added = line[nodes[:, None] - jnp.asarray(y_index)[None, :]]
+    shape = mediator.coupling**2 / (4.0 * np.pi**2) * (narrow + added)
+    return mediator.rate_factor * sum_of([shape, *(mediator.coupling**2 * f for f in others)])
+
+
+def solve_on_lattice(
+    rates: LatticeRates,
+    sterile: SterileNeutrino,
+    plasma: Plasma,
+    *,
+    mixing: str,
+    back_reaction: bool,
+) -> LatticeSolution:
+    """f_s(q) from the rates on the lattice; see the module's docstring."""
+    q, x = rates.q, rates.x
+    a = jnp.clip(rates.detuning, -_CAP, _CAP)
+    gamma = jnp.clip(rates.gamma, float(jnp.finfo(a.dtype).tiny) ** 0.5, _CAP)
+    width = 0.5 * gamma
+    if mixing == "averaged":
+        width = jnp.sqrt(width**2 + sterile.sin2_2theta)
+    rho2 = (a / jnp.maximum(rates.sweep, jnp.abs(a))) ** 2
+    spread2 = rates.change2 * (1.0 - rho2) ** 2 / (1.0 + 2.0 / 3.0 * rho2)
+    fine = gamma * resonance_weight(a, width, spread2)[0]
+
+    # Sums over nodes are dot products of stored arrays: XLA vectorises those.
+    column = rates.weights * rates.column
+    fermi = fermi_dirac(q if plasma.degrees == "constant" else x)
+    ones = jnp.ones_like(column)
+
+    def linear(ratio: jax.Array, rows: slice) -> jax.Array:
+        if plasma.degrees == "constant":
+            return jnp.dot(column, ratio) / q[rows] * fermi[rows]
+        return jnp.dot(column, ratio / x[:, rows] * fermi[:, rows])
+
+    every = slice(None)
+    if not back_reaction:
+        f = linear(fine, every)
+    elif plasma.degrees == "constant":
+        f = fermi * -jnp.expm1(-jnp.dot(column, fine) / q)
+    else:
+        increment = column[:, None] * fine / x
+        # What a node adds survives the conversion back at all later nodes.
+        inclusive = jnp.maximum(jnp.cumsum(increment[::-1], axis=0)[::-1], 0.0)
+        level = fermi_dirac(jnp.maximum(x, q[None, :]))
+        change = jnp.concatenate([level[:1], jnp.diff(level, axis=0)])
+        f = jnp.dot(ones, change * -jnp.expm1(-inclusive))
+
+    signs = [jnp.asarray(np.where(np.arange(n) % 2, -1.0, 1.0), a.dtype) for n in a.shape]
+    alternate = linear(fine * signs[0][:, None], every) * signs[1]
+    rows = slice(None, None, 4)
+    thin = jax.lax.stop_gradient((a[:, rows], width[:, rows], spread2[:, rows]))
+    thin_gamma = jax.lax.stop_gradient(gamma[:, rows])
+    plain = thin_gamma / (thin[0] ** 2 + thin[1] ** 2)
+    coarse = thin_gamma * resonance_weight(*thin)[1]
+    by_weight = tuple(linear(ratio, rows) for ratio in (fine[:, rows], coarse, plain))
+    rate = rates.column[:, None] * fine / x * fermi_dirac(x)
+    return LatticeSolution(q, f, alternate, by_weight, rate)
+
+
+def moments(lattice: Lattice, q: jax.Array, f: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """∫q²f dq and ∫q³f dq on the lattice's rows."""
+    cube = q**3 * lattice.h_y
+    return jnp.dot(cube, f), jnp.dot(cube * q, f)

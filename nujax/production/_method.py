@@ -1,0 +1,47 @@
+"""The contract of a production method."""
+
+from __future__ import annotations
+
+import abc
+from typing import NamedTuple
+
+import equinox as eqx
+import jax
+
+from ..interactions._base import AbstractInteraction
+from ..plasma import Plasma
+from ..sterile import SterileNeutrino
+from ._result import ProductionResult
+
+
+class Moments(NamedTuple):
+    """∫q²f dq and ∫q³f dq at T_final, with the error estimate and status code of the point."""
+
+    number: jax.Array
+    momentum: jax.Array | None
+    error_estimate: jax.Array
+    status_code: jax.Array
+    T_final: jax.Array
+
+
+class AbstractMethod(eqx.Module):
+    """A physics scheme that turns a theory into a spectrum."""
+
+    @abc.abstractmethod
+    def moments(
+        self,
+        sterile: SterileNeutrino,
+        interaction: AbstractInteraction,
+        plasma: Plasma,
+        outputs: int = 2,
+    ) -> Moments:
+        """The integrals of the spectrum that the relic density needs; fast and differentiable.
+
+        With `outputs=1` only the first is needed, and the other may be None.
+        """
+
+    @abc.abstractmethod
+    def solve(
+        self, sterile: SterileNeutrino, interaction: AbstractInteraction, plasma: Plasma
+    ) -> ProductionResult:
+        """The full result, spectrum included."""

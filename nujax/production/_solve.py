@@ -1,0 +1,59 @@
+"""The one entry function."""
+
+from __future__ import annotations
+
+import equinox as eqx
+
+from ..interactions._base import AbstractInteraction
+from ..plasma import Plasma
+from ..sterile import SterileNeutrino
+from ._boltzmann import BoltzmannQuadrature, check_limits
+from ._method import AbstractMethod
+from ._result import ProductionResult
+
+
+def solve_production(
+    sterile: SterileNeutrino,
+    interaction: AbstractInteraction,
+    *,
+    plasma: Plasma | None = None,
+    method: AbstractMethod | None = None,
+) -> ProductionResult:
+    """Relic density and spectrum of sterile neutrinos made by oscillations in the plasma.
+
+    sterile      the sterile neutrino
+    interaction  everything its active partner feels, for example `StandardModel() +
+                 ScalarMediator(…)`; without the Standard Model there is no weak damping
+    plasma       default `Plasma.standard()`, g*(T) of 1803.01038
+    method       default `BoltzmannQuadrature()`
+
+    Returns a `ProductionResult`, whose `status` must be `Status.ok` before its numbers are used.
+    Compiled once per kind of theory; differentiable, and batched with `equinox.filter_vmap`.
+
+    Raises `TypeError` for arguments of a wrong kind and `ValueError` if T_final is not below
+    T_initial; other numbers are checked where they enter.
+    """
+    plasma = Plasma.standard() if plasma is None else plasma
+    method = BoltzmannQuadrature() if method is None else method
+    check_arguments(sterile, interaction, plasma, method)
+    return _solve(method, sterile, interaction, plasma)
+
+
+def check_arguments(sterile, interaction, plasma, method) -> None:
+    """Raise `TypeError` for arguments of a wrong kind, `ValueError` for inverted limits."""
+    for name, value, kind in (
+        ("sterile", sterile, SterileNeutrino),
+        ("interaction", interaction, AbstractInteraction),
+        ("plasma", plasma, Plasma),
+        ("method", method, AbstractMethod),
+    ):
+        if not isinstance(value, kind):
+            raise TypeError(
+                f"Argument `{name}` must be of type {kind.__name__}, but is {type(value).__name__}."
+            )
+    check_limits(method, interaction, plasma)
+
+
+@eqx.filter_jit
+def _solve(method, sterile, interaction, plasma):
+    return method.solve(sterile, interaction, plasma)

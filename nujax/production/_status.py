@@ -1,0 +1,20 @@
+"""How a point went: one of four words, carried as an integer through jit and vmap."""
+
+from __future__ import annotations
+
+import enum
+
+
+class Status(enum.IntEnum):
+    """Numerical status of one point.
+
+    ok              the error estimate is within the promised accuracy
+    under_resolved  a resonance was not resolved: do not use the numbers
+    max_steps       an ODE solver ran out of steps: do not use the numbers
+    non_finite      a number is not finite (theory outside the range of the tables, float32 …)
+    """
+
+    ok = 0
+    under_resolved = 1
+    max_steps = 2
+    non_finite = 3

@@ -1,0 +1,65 @@
+"""The benchmark runs, prints its rows, and the codes that it compares agree. Nothing is timed."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+_ROOT = Path(__file__).resolve().parent.parent
+
+
+def _run(folder: Path, *arguments: str) -> tuple[str, dict]:
+    """Output and numbers of a run with tiny sizes."""
+    numbers = folder / "numbers.json"
+    done = subprocess.run(
+        [
+            *(sys.executable, _ROOT / "benchmarks" / "relic.py", "--quick", "--cache"),
+            *("--json", numbers, *arguments),
+        ],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(_ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, (done.returncode, done.stdout, done.stderr)
+    return done.stdout, json.loads(numbers.read_text(encoding="utf-8"))
+
+
+def _check_rows(output: str, rows: dict, expected: set[str]) -> None:
+    assert set(rows) == expected
+    for row in rows.values():
+        assert row["label"] in output
+        times = {name: number for name, number in row.items() if name.endswith(("_us", "_s"))}
+        assert len(times) == 6
+        assert all(number >= 0.0 for number in times.values())
+        assert row["wall_min_us"] > 0.0
+
+
+def test_peers_agree(tmp_path):
+    """NumPy sums the same terms; `quad` and the fixed nodes are each good to 1e-6."""
+    output, numbers = _run(tmp_path, "--only", "numpy", "quad", "float32")
+    _check_rows(output, numbers["rows"], {"value", "numpy", "quad"})
+    _check_rows(output, numbers["float32"]["rows"], {"value"})
+    assert numbers["checks"]["numpy_difference"] < 1e-10
+    assert numbers["checks"]["quad_difference"] < 2e-6
+    assert numbers["checks"]["float32_difference"] < 1e-4
+    for name in ("device", "CPU", "Python", "numpy", "scipy", "jax", "jaxlib", "equinox", "nujax"):
+        assert f"{name} {numbers['environment'][name]}" in output
+
+
+@pytest.mark.slow
+def test_sections_of_nujax(tmp_path):
+    output, numbers = _run(
+        tmp_path, "--only", "single", "batch", "precise", "gradient", "two-stage"
+    )
+    resonant = {"1e-09", "1e-13", "1e-16"}
+    expected = {"single", "single_jit", "value", "status", "light", "precise"}
+    _check_rows(output, numbers["rows"], expected | {"jvp", "jacfwd", "grad"} | resonant)
+    checks = numbers["checks"]
+    assert checks["memory_process_mb"] > checks["memory_buffers_mb"] > 0.0
+    for name in resonant:
+        assert checks[f"{name}_points"] > 0
+        assert 0.0 <= checks[f"{name}_flagged"] <= 1.0
