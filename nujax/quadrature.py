@@ -134,9 +134,32 @@ def _moment_inverse(order: int) -> np.ndarray:
     return np.linalg.inv(scipy.special.gamma(j[:, None] + j[None, :] + 0.5))
 
 
+@functools.lru_cache(maxsize=1)
+def _erfcx_coefficients() -> np.ndarray:
+    """Powers of z in (ν + 4) erfcx(ν), z = (ν − 4)/(ν + 4), for 0 ≤ ν ≤ _NU_MAX: 1e-12 of it."""
+    top = (_NU_MAX - 4.0) / (_NU_MAX + 4.0)
+    z = -1.0 + 0.5 * (top + 1.0) * (1.0 + np.cos(np.pi * (np.arange(200) + 0.5) / 200))
+    nu = 4.0 * (1.0 + z) / (1.0 - z)
+    fit = np.polynomial.Chebyshev.fit(z, scipy.special.erfcx(nu) * (nu + 4.0), 12)
+    return fit.convert(kind=np.polynomial.Polynomial).coef
+
+
+_NU_MAX = 5.5  # beyond, e^(−ν²) < 1e-13: the substitute is the Lorentzian itself
+
+
+def _erfcx_over(nu: jax.Array) -> jax.Array:
+    """erfcx(ν)/ν = e^(ν²) erfc(ν)/ν for 0 < ν ≤ _NU_MAX; a third of the time of `erfc`."""
+    inverse = 1.0 / (nu + 4.0)
+    z = (nu - 4.0) * inverse
+    total = jnp.zeros_like(z)
+    for coefficient in _erfcx_coefficients()[::-1]:
+        total = total * z + float(coefficient)
+    return total * inverse / nu
+
+
 def resonance_weight(
-    detuning: jax.Array, width: jax.Array, spread2: jax.Array
-) -> tuple[jax.Array, jax.Array]:
+    detuning: jax.Array, width: jax.Array, spread2: jax.Array, order: int = RESONANCE_ORDER
+) -> jax.Array:
     r"""Entire substitute for the Lorentzian 1/(a² + w²) on a two-dimensional uniform lattice.
 
     With ψ² = βa²/G², ν² = βw²/G², β = 1/(2σ²), σ = 1.15 and G² the squared change of a from node
@@ -149,36 +172,34 @@ def resonance_weight(
     folds without locating them, however narrow, to order G^(2q+2) in the variation of the rest.
     Where w ≫ G it is the Lorentzian itself.
 
-    Arguments: a, w > 0, G² of equal shapes (dimensionless), |a| and w below 1e18. Returns the
-    weights with q = 3 and with q = 2; their difference estimates the error. Float32-safe.
+    Arguments: a, w > 0, G² of equal shapes (dimensionless), |a| and w below 1e18; `order` is q.
+    The difference between q = 3 and q = 2 estimates the error. Float32-safe.
     """
     beta = 0.5 / _SIGMA**2
     tiny = float(jnp.finfo(detuning.dtype).tiny) ** 0.5
     inverse_spread = jnp.sqrt(beta / (spread2 + tiny))
-    # Beyond 26 every e^(−ψ²) is zero (9.4 in float32); the caps keep squares and gradients finite.
+    # The caps keep squares and gradients finite where the Gaussian is zero.
     psi2 = jnp.clip(detuning * inverse_spread, -26.0, 26.0) ** 2
-    nu = jnp.clip(width * inverse_spread, tiny, 26.0)
+    nu = jnp.clip(width * inverse_spread, tiny, _NU_MAX)
     nu2 = nu * nu
     scale = inverse_spread * inverse_spread
     total = psi2 + nu2
+    gauss = jnp.exp(-total)
     # (1 − e^(−t))/(a²+w²), which is scale (1 − t/2 + …) where a and w vanish against G.
-    near = total < 1e-3
-    series = scale * (1.0 - total * (0.5 - total * (1.0 / 6.0 - total / 24.0)))
+    near = total < 0.02
+    series = jnp.full_like(total, 1.0 / 5040.0)
+    for factorial in (720.0, 120.0, 24.0, 6.0, 2.0, 1.0):
+        series = 1.0 / factorial - total * series
     size2 = jnp.where(near, 1.0, detuning * detuning + width * width)
-    first = jnp.where(near, series, -jnp.expm1(-total) / size2)
+    first = jnp.where(near, scale * series, (1.0 - gauss) / size2)
 
-    decay = jnp.exp(-nu2)
-    moments = [np.pi * jax.scipy.special.erfc(nu) / nu]
-    for j in range(RESONANCE_ORDER):
-        moments.append(decay * float(scipy.special.gamma(j + 0.5)) - nu2 * moments[-1])
-    # At large ν the moments cancel down to rounding, while e^(−ν²) says that they are gone.
-    gauss = jnp.where(nu2 < 30.0, scale * jnp.exp(-psi2), 0.0)
-    both = []
-    for order in (RESONANCE_ORDER, RESONANCE_ORDER - 1):
-        inverse = _moment_inverse(order)
-        polynomial = jnp.zeros_like(psi2)
-        for k in reversed(range(order + 1)):
-            b_k = sum(float(inverse[k, j]) * moments[j] for j in range(order + 1))
-            polynomial = polynomial * psi2 + b_k
-        both.append(first + gauss * polynomial)
-    return both[0], both[1]
+    # e^(ν²) m_j; where they cancel down to rounding, at large ν, the Gaussian is nothing.
+    moments = [np.pi * _erfcx_over(nu)]
+    for j in range(order):
+        moments.append(float(scipy.special.gamma(j + 0.5)) - nu2 * moments[-1])
+    inverse = _moment_inverse(order)
+    polynomial = jnp.zeros_like(psi2)
+    for k in reversed(range(order + 1)):
+        b_k = sum(float(inverse[k, j]) * moments[j] for j in range(order + 1))
+        polynomial = polynomial * psi2 + b_k
+    return first + jnp.where(width * inverse_spread < _NU_MAX, scale * gauss, 0.0) * polynomial

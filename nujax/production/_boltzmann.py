@@ -27,17 +27,20 @@ MIXINGS = ("quasi-static", "averaged")
 _USUAL_SPAN = 11.6  # ln(T_initial/T_final) for 10 GeV and 0.1 MeV
 # The fast nodes are trusted when what they may miss of a resonance is below this, …
 _SMOOTH_TOLERANCE = 3e-6
-# … the coarse lattice when its estimate is below this: measured errors reach 2.5 times it, …
-_COARSE_TOLERANCE = 1e-6
+# … the coarse lattice when its estimate is below this, without and with resonances that are
+# narrow: measured errors reach 2.5 times it, …
+_COARSE_TOLERANCE, _NARROW_TOLERANCE = 1e-6, 2e-5
 # … and the fine one up to here: its measured errors there are below 1e-4, a tenth of it.
 _RESONANT_TOLERANCE = 1e-3
 
 
 def lattices_of(plasma: Plasma) -> tuple[Lattice, Lattice]:
-    """A coarse and a fine lattice; with g*(T) the spacing in t divides that of its splines."""
-    if plasma.degrees == "constant":
-        return Lattice(steps_t=16, steps_y=6), Lattice(steps_t=30, steps_y=10)
-    return Lattice(steps_t=20, steps_y=6), Lattice(steps_t=40, steps_y=10)
+    """A coarse and a fine lattice; with g*(T) the spacing in t divides that of its splines.
+
+    The coarse one has 64 rows and a multiple of 8 is fast: remainders are not vectorised.
+    """
+    coarse_t, fine_t = (16, 30) if plasma.degrees == "constant" else (20, 40)
+    return Lattice(coarse_t, 6, low=-7.3, high=3.4), Lattice(fine_t, 10)
 
 
 def lattice_of(plasma: Plasma) -> Lattice:
@@ -221,42 +224,42 @@ def _moments_function(structure, shapes, outputs):
         rates = lattice_rates(sterile, parts, plasma, initial, final, lattice)
         solution = method._on_lattice(rates, sterile, plasma)
         values = jnp.stack(moments(lattice, solution.q, solution.f)[:outputs])
-        error = _lattice_error(solution)
-        poor = jnp.where(error < _COARSE_TOLERANCE, 0.0, 1.0).astype(error.dtype)
+        error, tolerance = _lattice_error(solution)
+        # A window that is too short for this point serves nothing.
+        fits = jnp.log(initial / final) < lattice.span
+        poor = jnp.where((error < tolerance) & fits, 0.0, 1.0).astype(error.dtype)
         return values, jax.lax.stop_gradient(jnp.stack([error, poor]))
 
-    usual = coarse._replace(span=_USUAL_SPAN)
-
-    def on_coarse_lattice(theta):
-        *_, initial, final = limits(theta)
-        values, flags = on_lattice(theta, usual)
-        # Light mediators need more nodes than the usual range has: they go on to the next stage.
-        fits = jnp.log(initial / final) < _USUAL_SPAN
-        return values, jnp.where(fits, flags, jnp.ones_like(flags))
-
-    def on_fine_lattice(theta):
-        return on_lattice(theta, fine)
-
+    # Mediators below 6 MeV need more nodes than the usual range has.
+    lattices = (coarse._replace(span=_USUAL_SPAN), coarse, fine)
     return in_stages(
         Stages(
             extent=extent,
             longest=_smooth.short_window(steps),
             shared=shared,
             single=single,
-            robust=(on_coarse_lattice, on_fine_lattice),
+            robust=tuple(functools.partial(on_lattice, lattice=each) for each in lattices),
         )
     )
 
 
-def _lattice_error(solution: LatticeSolution) -> jax.Array:
-    """Relative error estimate of ∫q²f dq; see `resonance_weight` for the terms."""
+def _lattice_error(solution: LatticeSolution) -> tuple[jax.Array, jax.Array]:
+    """Relative error estimate of ∫q²f dq, and what to tolerate of it on the coarse lattice.
+
+    See `resonance_weight` for the terms; the last is what the rows leave out at low q, for the
+    slowest decrease there is, f ∝ q^(−2).
+    """
     cube = solution.q**3
-    fine, coarse, plain = (jnp.dot(cube[::4], f) for f in solution.thin)
+    fine, coarse, plain, narrow = (jnp.dot(cube[::4], f) for f in solution.thin)
     alternate = 0.25 * jnp.dot(cube, solution.alternate)
     tiny = jnp.finfo(fine.dtype).tiny
     size = jnp.abs(coarse - fine) + jnp.abs(alternate)
     size = size + jnp.minimum(1e-4 * jnp.abs(plain - fine), fine)
-    return size / (jnp.abs(fine) + tiny)
+    step = jnp.log(solution.q[4] / solution.q[0])
+    size = size + cube[0] * jnp.abs(solution.thin[0][0]) / step
+    total = jnp.abs(fine) + tiny
+    tolerance = jnp.where(narrow > 0.01 * total, _NARROW_TOLERANCE, _COARSE_TOLERANCE)
+    return size / total, tolerance
 
 
 def _at_limits(solution, rates, T_initial, T_final):

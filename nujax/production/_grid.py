@@ -21,17 +21,22 @@ from ..quadrature import WINDOW_REACH
 # Masses over temperatures that the tables cover: 1 keV at 16 GeV to 100 GeV at 80 keV.
 LOG_RATIO_MIN, LOG_RATIO_MAX = -16.6, 14.1
 # Momenta of the lattice: outside, x²f_a is below 1e-9 of its integral (x^2.5 at the low end).
-LOG_MOMENTUM_MIN, LOG_MOMENTUM_MAX = -8.5, 4.15
+LOG_MOMENTUM_MIN, LOG_MOMENTUM_MAX = -8.5, 4.2
 # The comoving momentum slides by ln x/q = ⅓ ln(g*s/g*s(T_final)) ≤ 1.13.
 MAX_SLIDE = 1.25
 
 
 class Lattice(NamedTuple):
-    """Spacings 1/steps_t in t and 1/steps_y in ln q; `span` is the longest window in t."""
+    """Spacings 1/steps_t in t and 1/steps_y in ln q; `span` is the longest window in t.
+
+    `low` and `high` are the ends in ln q; the defaults leave nothing that a spectrum may show.
+    """
 
     steps_t: int = 24
     steps_y: int = 8
     span: float = 20.7
+    low: float = LOG_MOMENTUM_MIN
+    high: float = LOG_MOMENTUM_MAX
 
     @property
     def h_t(self) -> float:
@@ -62,8 +67,8 @@ class Lattice(NamedTuple):
     @property
     def log_q(self) -> np.ndarray:
         """ln q [rows]."""
-        first = int(np.ceil(LOG_MOMENTUM_MIN * self.steps_y))
-        last = int(np.floor(LOG_MOMENTUM_MAX * self.steps_y))
+        first = int(np.ceil(self.low * self.steps_y))
+        last = int(np.floor(self.high * self.steps_y))
         return np.arange(first, last + 1) * self.h_y
 
     @property
@@ -80,11 +85,12 @@ class Lattice(NamedTuple):
 
 
 class PotentialTable(NamedTuple):
-    """S(x, m/T) and its change from node to node, [tabulated_t, padded rows] each (float64)."""
+    """Of S(x, m/T) on the nodes, [tabulated_t, padded rows] each (float64)."""
 
-    shape: np.ndarray
-    change_t: np.ndarray
-    change_y: np.ndarray
+    shape: np.ndarray  # S
+    size: np.ndarray  # of the terms that cancel where S changes sign
+    change_t: np.ndarray  # of T²S from node to node in t, in units of T²
+    change_y: np.ndarray  # of S from node to node in ln x
 
 
 def potential_table(lattice: Lattice) -> PotentialTable:
@@ -95,9 +101,14 @@ def potential_table(lattice: Lattice) -> PotentialTable:
 @functools.lru_cache(maxsize=8)
 def _potential_table(lattice: Lattice) -> PotentialTable:
     x = np.exp(lattice.log_x_padded)
-    t = (lattice.first_t + np.arange(lattice.tabulated_t)) * lattice.h_t
-    shape = np.stack([potential_shape(x, np.full_like(x, np.exp(value)), np) for value in t])
-    return PotentialTable(shape, np.gradient(shape, axis=0), np.gradient(shape, axis=1))
+    mu = np.exp((lattice.first_t + np.arange(lattice.tabulated_t)) * lattice.h_t)
+    shape = np.stack([potential_shape(x, np.full_like(x, each), np) for each in mu])
+    # S changes sign near T/m ~ 0.3: there the terms that cancel are not S itself but what
+    # it was a step before. Below (w ≫ 1) it has one sign and is small.
+    w = mu[:, None] ** 2 / (4.0 * x)
+    size = np.sqrt(shape**2 + (0.006 * np.exp(-w / 3.0)) ** 2)
+    change_t = np.gradient(shape, axis=0) - 2.0 * lattice.h_t * shape
+    return PotentialTable(shape, size, change_t, np.gradient(shape, axis=1))
 
 
 class RateTable(NamedTuple):

@@ -22,7 +22,7 @@ from ..interactions._base import sum_of
 from ..interactions._width_expansion import ANY_WIDTH
 from ..interactions.scalar import ScalarMediator
 from ..plasma import Plasma
-from ..quadrature import lagrange_weights, resonance_weight, shift_weights, window_weights
+from ..quadrature import RESONANCE_ORDER, lagrange_weights, resonance_weight, shift_weights, window_weights
 from ..statistics import fermi_dirac
 from ..sterile import SterileNeutrino
 from ._grid import (
@@ -36,6 +36,7 @@ from ._theory import Parts
 
 # Ratios to Δ are capped here: nodes beyond contribute nothing, and squares fit in float32.
 _CAP = 1e18
+NARROW = 1e-3  # half-width in ln T of what counts as a narrow resonance
 
 
 class LatticeRates(NamedTuple):
@@ -50,6 +51,7 @@ class LatticeRates(NamedTuple):
     detuning: jax.Array  # a = c − V/Δ
     sweep: jax.Array  # Q ≥ |a|, the size of the terms that cancel at a resonance
     change2: jax.Array  # squared change of a from node to node, both directions added
+    steps_t: int  # nodes per unit of t
 
 
 class LatticeSolution(NamedTuple):
@@ -58,8 +60,8 @@ class LatticeSolution(NamedTuple):
     q: jax.Array  # [rows]
     f: jax.Array  # [rows]
     alternate: jax.Array  # [rows] sum with alternating signs over the lattice
-    thin: tuple[jax.Array, ...]  # three of [rows/4]: f with the resonance weight, with the one of
-    # lower order, and with the bare Lorentzian
+    thin: tuple[jax.Array, ...]  # four of [rows/4]: f with the resonance weight, with the one of
+    # lower order, with the bare Lorentzian, and what narrow resonances add to the first
     rate: jax.Array  # [window, rows] df/dt without back-reaction, for the history
 
 
@@ -136,17 +138,12 @@ def lattice_rates(
             rows = jnp.asarray(table, dtype)
             return jax.lax.dynamic_slice_in_dim(rows, first - lattice.first_t, lattice.window)
 
-        shape = on_rows(sliced(tables.shape))
         strength = scale * mediator.potential_coefficient()
-        potential = potential + strength * shape
+        potential = potential + strength * on_rows(sliced(tables.shape))
+        sweep = sweep + strength * on_rows(sliced(tables.size))
         if constant:
-            slope = on_rows(sliced(tables.change_t)) - 2.0 * lattice.h_t * shape
-            change_t = change_t + strength * slope
+            change_t = change_t + strength * on_rows(sliced(tables.change_t))
             change_y = change_y + strength * on_rows(sliced(tables.change_y))
-        # S changes sign near T/m ~ 0.3: there the terms that cancel are not S itself but what
-        # it was a step before. Below (w ≫ 1) it has one sign and is small.
-        floor = 0.006 * jnp.exp(-w / 3.0)
-        sweep = sweep + strength * jnp.sqrt(shape**2 + floor**2 + 1e-36)
 
     detuning = sterile.cos_2theta - potential
     if not constant:
@@ -166,6 +163,7 @@ def lattice_rates(
         detuning=detuning,
         sweep=sweep,
         change2=change_t**2 + change_y**2,
+        steps_t=lattice.steps_t,
     )
 
 
@@ -173,25 +171,28 @@ def _mediator_rate(mediator, lattice, first, w, x, sliding):
     """(x/T)Γ of the mediator on the nodes, exact for every width."""
     if not (isinstance(mediator, ScalarMediator) and mediator.convention == "exact"):
         return mediator.rate_shape(w, x)
-    # The narrow limit, and Bose's term, in closed form; what the width adds is a function of ln w
-    # that is tabulated on a fine line.
+    # A function of ln w that is tabulated on a fine line, and Bose's term in closed form.
     kind, *choices = mediator.kind
-    narrow, *others = kind.closed_rate_functions(w, x, jnp, *choices)
     table = any_width_rate_table(lattice)
-    coefficients = ANY_WIDTH.coefficients(mediator.relative_width)[1:]
-    line = jnp.dot(coefficients, jnp.asarray(table.values[1:], w.dtype))
+    line = jnp.dot(
+        ANY_WIDTH.coefficients(mediator.relative_width), jnp.asarray(table.values, w.dtype)
+    )
     if sliding:
+        # Off the nodes of the line: the narrow limit, which falls like e^(−w), is evaluated.
+        narrow, *others = kind.closed_rate_functions(w, x, jnp, *choices)
+        line = line - jnp.asarray(table.values[0], w.dtype)
         position = (jnp.log(4.0 * w) * table.steps - table.first).ravel()
         left = jax.lax.stop_gradient(jnp.floor(position)) - 2.0
         weights = lagrange_weights(position - left, 6)
         index = left.astype(int)[:, None] + jnp.arange(6)[None, :]
-        added = jnp.sum(weights * line[index], axis=1).reshape(w.shape)
+        values = narrow + jnp.sum(weights * line[index], axis=1).reshape(w.shape)
     else:
+        others = kind.closed_rate_functions(w, x, jnp, *choices)[1:]
         per_t = 2 * table.steps // lattice.steps_t
         y_index = np.round(lattice.log_q * table.steps).astype(int)
         nodes = per_t * (jnp.arange(lattice.window) + first) - table.first
-        added = line[nodes[:, None] - jnp.asarray(y_index)[None, :]]
-    shape = mediator.coupling**2 / (4.0 * np.pi**2) * (narrow + added)
+        values = line[nodes[:, None] - jnp.asarray(y_index)[None, :]]
+    shape = mediator.coupling**2 / (4.0 * np.pi**2) * values
     return mediator.rate_factor * sum_of([shape, *(mediator.coupling**2 * f for f in others)])
 
 
@@ -204,6 +205,7 @@ def solve_on_lattice(
     back_reaction: bool,
 ) -> LatticeSolution:
     """f_s(q) from the rates on the lattice; see the module's docstring."""
+    steps_t = rates.steps_t
     q, x = rates.q, rates.x
     a = jnp.clip(rates.detuning, -_CAP, _CAP)
     gamma = jnp.clip(rates.gamma, float(jnp.finfo(a.dtype).tiny) ** 0.5, _CAP)
@@ -212,21 +214,23 @@ def solve_on_lattice(
         width = jnp.sqrt(width**2 + sterile.sin2_2theta)
     rho2 = (a / jnp.maximum(rates.sweep, jnp.abs(a))) ** 2
     spread2 = rates.change2 * (1.0 - rho2) ** 2 / (1.0 + 2.0 / 3.0 * rho2)
-    fine = gamma * resonance_weight(a, width, spread2)[0]
+    fine = gamma * resonance_weight(a, width, spread2)
 
     # Sums over nodes are dot products of stored arrays: XLA vectorises those.
     column = rates.weights * rates.column
     fermi = fermi_dirac(q if plasma.degrees == "constant" else x)
     ones = jnp.ones_like(column)
 
-    def linear(ratio: jax.Array, rows: slice) -> jax.Array:
+    def linear(ratio: jax.Array, rows: slice, columns: jax.Array) -> jax.Array:
         if plasma.degrees == "constant":
-            return jnp.dot(column, ratio) / q[rows] * fermi[rows]
-        return jnp.dot(column, ratio / x[:, rows] * fermi[:, rows])
+            return jnp.dot(columns, ratio) / q[rows] * fermi[rows]
+        return jnp.dot(columns, ratio / x[:, rows] * fermi[:, rows])
 
     every = slice(None)
+    signs = [jnp.asarray(np.where(np.arange(n) % 2, -1.0, 1.0), a.dtype) for n in a.shape]
+    plain_sum, alternate = (linear(fine, every, c) for c in (column, column * signs[0]))
     if not back_reaction:
-        f = linear(fine, every)
+        f = plain_sum
     elif plasma.degrees == "constant":
         f = fermi * -jnp.expm1(-jnp.dot(column, fine) / q)
     else:
@@ -237,16 +241,21 @@ def solve_on_lattice(
         change = jnp.concatenate([level[:1], jnp.diff(level, axis=0)])
         f = jnp.dot(ones, change * -jnp.expm1(-inclusive))
 
-    signs = [jnp.asarray(np.where(np.arange(n) % 2, -1.0, 1.0), a.dtype) for n in a.shape]
-    alternate = linear(fine * signs[0][:, None], every) * signs[1]
     rows = slice(None, None, 4)
-    thin = jax.lax.stop_gradient((a[:, rows], width[:, rows], spread2[:, rows]))
-    thin_gamma = jax.lax.stop_gradient(gamma[:, rows])
-    plain = thin_gamma / (thin[0] ** 2 + thin[1] ** 2)
-    coarse = thin_gamma * resonance_weight(*thin)[1]
-    by_weight = tuple(linear(ratio, rows) for ratio in (fine[:, rows], coarse, plain))
+    # The barrier keeps the strided copies out of the passes over them, which vectorise then.
+    thin = jax.lax.optimization_barrier(
+        jax.lax.stop_gradient([part[:, rows] for part in (fine, gamma, a, width, spread2)])
+    )
+    thin_fine, thin_gamma, thin_a, thin_width, thin_spread2 = thin
+    plain = thin_gamma / (thin_a**2 + thin_width**2)
+    lower = resonance_weight(thin_a, thin_width, thin_spread2, order=RESONANCE_ORDER - 1)
+    coarse = thin_gamma * lower
+    # Half-width in ln T below NARROW and a node at the resonance. (G counts both directions.)
+    limit = (NARROW * steps_t) ** 2 * thin_spread2
+    narrow = jnp.where((thin_a**2 < thin_spread2) & (thin_width**2 < limit), thin_fine, 0.0)
+    by_weight = tuple(linear(ratio, rows, column) for ratio in (thin_fine, coarse, plain, narrow))
     rate = rates.column[:, None] * fine / x * fermi_dirac(x)
-    return LatticeSolution(q, f, alternate, by_weight, rate)
+    return LatticeSolution(q, f, alternate * signs[1], by_weight, rate)
 
 
 def moments(lattice: Lattice, q: jax.Array, f: jax.Array) -> tuple[jax.Array, jax.Array]:

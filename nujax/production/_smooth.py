@@ -79,9 +79,27 @@ _CAP = 1e18
 # Comoving momenta are labelled by p/T at this temperature, below all thresholds: independent of
 # T_final, so that functions of (T, x) along a comoving momentum are functions of T alone.
 _T_REFERENCE = float(np.exp(-9.0))
-# Every third momentum serves the estimate of unresolved resonances.
+# Every third momentum serves the estimate of unresolved resonances; those come first, so that they
+# are contiguous. `_natural` puts momenta back in order.
 _THIN = slice(1, None, 3)
 _TYPICAL_SLIDE = 0.5
+
+
+@functools.lru_cache(maxsize=1)
+def _order() -> np.ndarray:
+    index = np.arange(len(exponential_momenta().x))
+    return np.concatenate([index[_THIN], np.delete(index, index[_THIN])])
+
+
+def _thin_count() -> int:
+    return len(range(*_THIN.indices(len(_order()))))
+
+
+def _across(values, xp):
+    """Change from momentum to momentum [..., thin] of values [..., momenta] in our order."""
+    natural = values[..., np.argsort(_order())]
+    change = np.gradient(natural, axis=-1) if xp is np else central_change(natural, 1)
+    return change[..., _THIN]
 
 
 class Tables(NamedTuple):
@@ -89,14 +107,14 @@ class Tables(NamedTuple):
 
     potential: np.ndarray  # [count, momenta] or [count, slides, momenta] e^(−2t) S
     rates: tuple[np.ndarray, ...]  # the same of e^(−2t) R_k, for every k
-    thin_potential: tuple[np.ndarray, ...]  # [count, thin]: the potential, its change from node
-    # to node in t, the change of that, and the change from momentum to momentum
-    thin_rates: tuple[np.ndarray, ...]  # [count, thin]
+    across: np.ndarray  # [count, thin] change of the potential from momentum to momentum
 
 
+@functools.lru_cache(maxsize=1)
 def momenta() -> MomentumRule:
-    """The momentum rule of this path."""
-    return exponential_momenta()
+    """The momentum rule of this path, every third momentum first."""
+    rule = exponential_momenta()
+    return MomentumRule(rule.x[_order()], rule.weights[_order()])
 
 
 @functools.lru_cache(maxsize=16)
@@ -115,17 +133,12 @@ def _tables(kind: tuple, sliding: bool) -> Tables:
     q = momenta().x
     slides = np.exp(_slide_points()) if sliding else np.ones(1)
     level, rates = kernels((q[:, None] * slides[None, :]).ravel())
-    # The estimate of unresolved resonances ignores the slide but for a typical one.
+    # A bound needs no better than a typical slide.
     shift = np.exp(_TYPICAL_SLIDE) if sliding else 1.0
-    every, _ = kernels(q * shift)
-    _, thin_rates = kernels(q[_THIN] * shift)
-    change = np.gradient(every, axis=0)
-    thin = (every, change, np.gradient(change, axis=0), np.gradient(every, axis=1))
     return Tables(
         _slide_series(level, sliding),
         tuple(_slide_series(rate, sliding) for rate in rates),
-        tuple(np.ascontiguousarray(table[:, _THIN]) for table in thin),
-        tuple(thin_rates),
+        _across(kernels(q * shift)[0], np),
     )
 
 
@@ -250,11 +263,8 @@ def solve_on_nodes(
     lowest = _first_tabulated(steps)
     first = jnp.clip(first, lowest, lowest + _tabulated(steps) - window)
     T = anchor * jnp.exp(-(first + jnp.arange(window)).astype(dtype) / steps)
-    weights = window_weights(
-        jnp.log(anchor / T_initial) * steps - first,
-        jnp.log(anchor / T_final) * steps - first,
-        window,
-    )
+    start, stop = (jnp.log(anchor / limit) * steps - first for limit in (T_initial, T_final))
+    weights = window_weights(start, stop, window)
 
     rule = momenta()
     q = jnp.asarray(rule.x, dtype)
@@ -268,35 +278,32 @@ def solve_on_nodes(
         final = plasma.redshift(T_final, reference)
 
     mass2 = sterile.mass**2
-    gamma, potential, thin = [], [], []
+    gamma, potential, across = [], [], []
     if parts.standard is not None:
         rate, level = _standard_terms(parts.standard, sterile.flavour, T, mass2, x, plasma)
         gamma.append(rate)
         potential.append(level)
-        # V/Δ ∝ x²T⁶ but for the mass of the charged lepton
-        at_thin, fall = level[:, _THIN], -6.0 / steps
-        spacing = jnp.asarray(2.0 * np.gradient(np.log(rule.x))[None, _THIN], dtype)
-        thin.append((rate[:, _THIN], at_thin, fall * at_thin, fall**2 * at_thin, spacing * at_thin))
+        spacing = jnp.asarray(2.0 * _across(np.log(rule.x), np), dtype)  # V/Δ ∝ x²
+        across.append(spacing * level[:, : _thin_count()])
     if parts.others:
         rate, level = _other_terms(
             parts.others, sterile, T, _outer(jnp.ones_like(T), q) if x is None else x
         )
         gamma.append(rate)
         potential.append(level)
-        change = central_change(level, 0)
-        curve, across = central_change(change, 0), central_change(level, 1)
-        thin.append(tuple(part[:, _THIN] for part in (rate, level, change, curve, across)))
+        across.append(_across(level, jnp))
     if parts.mediator is not None:
-        rate, level, at_thin = _mediator_terms(
+        rate, level, change = _mediator_terms(
             parts.mediator, mass2, first - lowest, window, T, x, basis
         )
         gamma.append(rate)
         potential.append(level)
-        thin.append(at_thin)
+        across.append(change)
+    gamma, potential = sum_of(gamma), sum_of(potential)
 
     c, s2 = sterile.cos_2theta, sterile.sin2_2theta
     extra = s2 if mixing == "averaged" else jnp.zeros_like(s2)
-    ratio = _lorentzian_ratio(sum_of(gamma), sum_of(potential), c, extra)
+    ratio = _lorentzian_ratio(gamma, potential, c, extra)
     # (clock·Δ/4H) s² h without the 1/x of Δ, through logarithms: in float32 the square of 1/H, in
     # derivatives, overflows.
     clock = jnp.log(plasma.clock_factor(T) / (8.0 * steps)) - plasma.log_hubble_rate(T)
@@ -315,7 +322,12 @@ def solve_on_nodes(
             f = jnp.dot(jnp.ones_like(column), source)
     measure = jnp.asarray(rule.weights * rule.x**2, dtype)
     number, momentum = jnp.dot(measure, f), jnp.dot(measure * q, f)
-    missed = _unresolved(c, thin, column, (measure * fermi_dirac(q) / q)[_THIN])
+    per_conversion = measure * fermi_dirac(q) / q
+    thin = _thin_count()
+    missed = _unresolved(
+        c, gamma[:, :thin], potential[:, :thin], sum_of(across), column, per_conversion[:thin]
+    )
+    missed = missed + _beyond(start, stop, column, ratio, per_conversion)
     tiny = jnp.finfo(dtype).tiny
     unresolved = jnp.where(too_fast, 1.0, missed / (number + tiny))
     return SmoothSums(number * final**3, momentum * final**4, jax.lax.stop_gradient(unresolved))
@@ -391,7 +403,8 @@ def _other_terms(others, sterile, T, x):
 
 
 def _mediator_terms(mediator, mass2, offset, window, T, x, basis):
-    """γ and U of the tabulated mediator on the nodes, and what `_unresolved` needs on thin ones."""
+    """γ and U of the tabulated mediator on the nodes, and the change of U [window, thin] from
+    momentum to momentum."""
     tables = _tables(mediator.kind, basis is not None)
 
     def sliced(table):
@@ -400,13 +413,10 @@ def _mediator_terms(mediator, mass2, offset, window, T, x, basis):
     scale = 2.0 * (mediator.mass**2 / mass2)
     of_rates = scale * mediator.rate_coefficients()
     of_level = scale * mediator.potential_coefficient()
-    thin = (
-        _combine(of_rates, tuple(sliced(table) for table in tables.thin_rates)),
-        *(of_level * sliced(table) for table in tables.thin_potential),
-    )
+    across = of_level * sliced(tables.across)
     rates, level = tuple(sliced(table) for table in tables.rates), sliced(tables.potential)
     if basis is None:
-        return _combine(of_rates, rates), _combine(of_level[None], (level,)), thin
+        return _combine(of_rates, rates), _combine(of_level[None], (level,)), across
     # Closed forms, which fall like e^(−w), are evaluated; the others are series in the slide.
     ratio2 = ((mediator.mass / T) ** 2)[:, None]
     kind, *choices = mediator.kind
@@ -414,10 +424,24 @@ def _mediator_terms(mediator, mass2, offset, window, T, x, basis):
     rate = sum_of(c * function for c, function in zip(of_rates, closed, strict=False)) / ratio2
     for c, table in zip(of_rates[len(closed) :], rates[len(closed) :], strict=True):
         rate = rate + jnp.einsum("js,jsm->jm", c * basis, table)
-    return rate, jnp.einsum("js,jsm->jm", of_level * basis, level), thin
+    return rate, jnp.einsum("js,jsm->jm", of_level * basis, level), across
 
 
-def _unresolved(c, thin, column, measure):
+def _beyond(start, stop, column, ratio, measure):
+    """What the sum takes from nodes far outside of the sharp limits, which ought to be nothing.
+
+    Their weights are small, but a resonance that lies just there may be 1e6 times higher than all
+    between the limits. Smooth integrands leave 1e-7 of the result.
+    """
+    node = jnp.arange(len(column))
+    outside = (node < start - _FAR) | (node > stop + _FAR)
+    return jnp.dot(jnp.dot(jnp.where(outside, jnp.abs(column), 0.0), ratio), measure)
+
+
+_FAR = 8  # nodes
+
+
+def _unresolved(c, gamma, potential, across, column, measure):
     """What the trapezoid rule may miss of ∫q²f dq at resonances, from every third momentum.
 
     A Lorentzian of half-width w = γ/2 that a crosses in steps Δa is summed with a relative error
@@ -426,25 +450,28 @@ def _unresolved(c, thin, column, measure):
     resonance folds back or follows t: a hardly changes in t, or has an extremum, near zero against
     its change in q.
 
-    `thin` has (γ, U, ΔU, Δ²U in t, ΔU in q) [window, thin] of every term.
+    γ, U and the change of U in q are [window, thin].
     """
-    thin, c, column = jax.lax.stop_gradient((thin, c, column))
-    gamma, level, change, curve, across = (sum_of(parts) for parts in zip(*thin, strict=True))
-    detuning = c - level
+    c, gamma, potential, across, column = jax.lax.stop_gradient(
+        (c, gamma, potential, across, column)
+    )
+    ahead, here, behind = potential[2:], potential[1:-1], potential[:-2]
+    change, curve, across = 0.5 * (ahead - behind), ahead - 2.0 * here + behind, across[1:-1]
+    detuning2 = (c - here) ** 2
     # A little more than half a step: neighbours differ by more than the local slope says.
-    crossing = detuning * detuning < 0.36 * change * change
-    along = (change * change < 0.49 * curve * curve) | (change * change < across * across)
-    fold = along & (detuning * detuning < 9.0 * across * across)
+    crossing = detuning2 < 0.36 * change * change
+    fold = (change * change < 0.49 * curve * curve) & (detuning2 < 9.0 * across * across)
     # The resonance stays near a fold for as many nodes as a takes to leave it.
     nodes = 1.0 + jnp.minimum(jnp.sqrt(jnp.abs(across) / (jnp.abs(curve) + 1e-30)), 30.0)
-    tail = jnp.where(crossing, _missed(gamma, change), 0.0)
-    tail = tail + jnp.where(fold, nodes * _missed(gamma, across), 0.0)
-    return 3.0 * jnp.dot(jnp.dot(jnp.abs(column), tail), measure)
+    size = jnp.where(fold, jnp.maximum(jnp.abs(across), jnp.abs(change)), jnp.abs(change))
+    times = jnp.where(fold, nodes, jnp.where(crossing, 1.0, 0.0))
+    tail = times * _missed(gamma[1:-1], size)
+    return 3.0 * jnp.dot(jnp.dot(jnp.abs(column[1:-1]), tail), measure)
 
 
 def _missed(gamma, change):
-    """Error of Σ γ/(γ²/4 + a²) over nodes that are `change` apart in a."""
-    size = jnp.abs(change) + 1e-30
+    """Error of Σ γ/(γ²/4 + a²) over nodes that are `change` > 0 apart in a."""
+    size = change + 1e-30
     z = jnp.minimum(np.pi * gamma / size, 60.0)
     # e^z − 1 from below: a truncated series to the eighth power, close up to z ~ 10
     u = z * 0.125
