@@ -75,14 +75,22 @@ def step_weights(position: jax.Array, nodes: int) -> jax.Array:
     whole = jax.lax.stop_gradient(jnp.floor(position))
     fraction = position - whole
     z = 2.0 * fraction - 1.0
-    basis = [jnp.ones_like(z), z]
+    polynomials = [jnp.ones_like(z), z]
     for _ in range(_DEGREE - 1):
-        basis.append(2.0 * z * basis[-1] - basis[-2])
-    table = jnp.asarray(_step_coefficients(), dtype=position.dtype)
-    near = jnp.dot(table, jnp.stack(basis))
-    values = jnp.concatenate([jnp.zeros(1, near.dtype), near, jnp.ones(1, near.dtype)])
+        polynomials.append(2.0 * z * polynomials[-1] - polynomials[-2])
+    # Not a stack: XLA would take the product below apart, and do it again for every node.
+    unit = np.eye(_DEGREE + 1, dtype=position.dtype)
+    basis = sum(unit[k] * polynomial for k, polynomial in enumerate(polynomials))
+    values = jnp.dot(jnp.asarray(_step_table(), dtype=position.dtype), basis)
     index = jnp.arange(nodes) - whole.astype(int) + _REACH
     return values[jnp.clip(index, 0, 2 * _REACH + 1)]
+
+
+def _step_table() -> np.ndarray:
+    """`_step_coefficients` between those of the weights 0 and 1 that lie beyond."""
+    beyond = np.zeros((2, _DEGREE + 1))
+    beyond[1, 0] = 1.0
+    return np.concatenate([beyond[:1], _step_coefficients(), beyond[1:]])
 
 
 def window_weights(start: jax.Array, stop: jax.Array, nodes: int) -> jax.Array:

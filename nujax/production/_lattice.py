@@ -22,7 +22,13 @@ from ..interactions._base import sum_of
 from ..interactions._width_expansion import ANY_WIDTH
 from ..interactions.scalar import ScalarMediator
 from ..plasma import Plasma
-from ..quadrature import RESONANCE_ORDER, lagrange_weights, resonance_weight, shift_weights, window_weights
+from ..quadrature import (
+    RESONANCE_ORDER,
+    lagrange_weights,
+    resonance_weight,
+    shift_weights,
+    window_weights,
+)
 from ..statistics import fermi_dirac
 from ..sterile import SterileNeutrino
 from ._grid import (

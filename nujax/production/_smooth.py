@@ -107,7 +107,8 @@ class Tables(NamedTuple):
 
     potential: np.ndarray  # [count, momenta] or [count, slides, momenta] e^(−2t) S
     rates: tuple[np.ndarray, ...]  # the same of e^(−2t) R_k, for every k
-    across: np.ndarray  # [count, thin] change of the potential from momentum to momentum
+    changes: tuple[np.ndarray, ...]  # [count, thin]: change of the potential from node to node in
+    # t, the change of that, and the change from momentum to momentum
 
 
 @functools.lru_cache(maxsize=1)
@@ -135,11 +136,20 @@ def _tables(kind: tuple, sliding: bool) -> Tables:
     level, rates = kernels((q[:, None] * slides[None, :]).ravel())
     # A bound needs no better than a typical slide.
     shift = np.exp(_TYPICAL_SLIDE) if sliding else 1.0
+    typical = kernels(q * shift)[0]
+    thin = typical[:, : _thin_count()]
+    changes = (np.gradient(thin, axis=0), _second(thin), _across(typical, np))
     return Tables(
         _slide_series(level, sliding),
         tuple(_slide_series(rate, sliding) for rate in rates),
-        _across(kernels(q * shift)[0], np),
+        tuple(np.ascontiguousarray(change) for change in changes),
     )
+
+
+def _second(values):
+    """Second difference along the first axis, none at the ends."""
+    inner = values[2:] - 2.0 * values[1:-1] + values[:-2]
+    return np.pad(inner, ((1, 1), (0, 0)))
 
 
 def _slide_points() -> np.ndarray:
@@ -266,7 +276,7 @@ def solve_on_nodes(
     start, stop = (jnp.log(anchor / limit) * steps - first for limit in (T_initial, T_final))
     weights = window_weights(start, stop, window)
 
-    rule = momenta()
+    rule, thin = momenta(), _thin_count()
     q = jnp.asarray(rule.x, dtype)
     if plasma.degrees == "constant":
         basis, x, final = None, None, jnp.ones((), dtype)
@@ -278,27 +288,31 @@ def solve_on_nodes(
         final = plasma.redshift(T_final, reference)
 
     mass2 = sterile.mass**2
-    gamma, potential, across = [], [], []
+    gamma, potential, changes = [], [], []
     if parts.standard is not None:
         rate, level = _standard_terms(parts.standard, sterile.flavour, T, mass2, x, plasma)
         gamma.append(rate)
         potential.append(level)
-        spacing = jnp.asarray(2.0 * _across(np.log(rule.x), np), dtype)  # V/Δ ∝ x²
-        across.append(spacing * level[:, : _thin_count()])
+        # V/Δ ∝ x²T⁶ but for the mass of the charged lepton
+        at_thin, fall = level[:, :thin], -6.0 / steps
+        spacing = jnp.asarray(2.0 * _across(np.log(rule.x), np), dtype)
+        changes.append((fall * at_thin, fall**2 * at_thin, spacing * at_thin))
     if parts.others:
         rate, level = _other_terms(
             parts.others, sterile, T, _outer(jnp.ones_like(T), q) if x is None else x
         )
         gamma.append(rate)
         potential.append(level)
-        across.append(_across(level, jnp))
+        change = central_change(level, 0)
+        curve, across = central_change(change, 0), _across(level, jnp)
+        changes.append((change[:, :thin], curve[:, :thin], across))
     if parts.mediator is not None:
         rate, level, change = _mediator_terms(
             parts.mediator, mass2, first - lowest, window, T, x, basis
         )
         gamma.append(rate)
         potential.append(level)
-        across.append(change)
+        changes.append(change)
     gamma, potential = sum_of(gamma), sum_of(potential)
 
     c, s2 = sterile.cos_2theta, sterile.sin2_2theta
@@ -323,9 +337,13 @@ def solve_on_nodes(
     measure = jnp.asarray(rule.weights * rule.x**2, dtype)
     number, momentum = jnp.dot(measure, f), jnp.dot(measure * q, f)
     per_conversion = measure * fermi_dirac(q) / q
-    thin = _thin_count()
     missed = _unresolved(
-        c, gamma[:, :thin], potential[:, :thin], sum_of(across), column, per_conversion[:thin]
+        c,
+        gamma[:, :thin],
+        potential[:, :thin],
+        tuple(sum_of(parts) for parts in zip(*changes, strict=True)),
+        column,
+        per_conversion[:thin],
     )
     missed = missed + _beyond(start, stop, column, ratio, per_conversion)
     tiny = jnp.finfo(dtype).tiny
@@ -403,8 +421,7 @@ def _other_terms(others, sterile, T, x):
 
 
 def _mediator_terms(mediator, mass2, offset, window, T, x, basis):
-    """γ and U of the tabulated mediator on the nodes, and the change of U [window, thin] from
-    momentum to momentum."""
+    """γ and U of the tabulated mediator on the nodes, and the changes of U [window, thin]."""
     tables = _tables(mediator.kind, basis is not None)
 
     def sliced(table):
@@ -413,10 +430,10 @@ def _mediator_terms(mediator, mass2, offset, window, T, x, basis):
     scale = 2.0 * (mediator.mass**2 / mass2)
     of_rates = scale * mediator.rate_coefficients()
     of_level = scale * mediator.potential_coefficient()
-    across = of_level * sliced(tables.across)
+    changes = tuple(of_level * sliced(table) for table in tables.changes)
     rates, level = tuple(sliced(table) for table in tables.rates), sliced(tables.potential)
     if basis is None:
-        return _combine(of_rates, rates), _combine(of_level[None], (level,)), across
+        return _combine(of_rates, rates), _combine(of_level[None], (level,)), changes
     # Closed forms, which fall like e^(−w), are evaluated; the others are series in the slide.
     ratio2 = ((mediator.mass / T) ** 2)[:, None]
     kind, *choices = mediator.kind
@@ -424,7 +441,7 @@ def _mediator_terms(mediator, mass2, offset, window, T, x, basis):
     rate = sum_of(c * function for c, function in zip(of_rates, closed, strict=False)) / ratio2
     for c, table in zip(of_rates[len(closed) :], rates[len(closed) :], strict=True):
         rate = rate + jnp.einsum("js,jsm->jm", c * basis, table)
-    return rate, jnp.einsum("js,jsm->jm", of_level * basis, level), across
+    return rate, jnp.einsum("js,jsm->jm", of_level * basis, level), changes
 
 
 def _beyond(start, stop, column, ratio, measure):
@@ -441,7 +458,7 @@ def _beyond(start, stop, column, ratio, measure):
 _FAR = 8  # nodes
 
 
-def _unresolved(c, gamma, potential, across, column, measure):
+def _unresolved(c, gamma, potential, changes, column, measure):
     """What the trapezoid rule may miss of ∫q²f dq at resonances, from every third momentum.
 
     A Lorentzian of half-width w = γ/2 that a crosses in steps Δa is summed with a relative error
@@ -450,23 +467,21 @@ def _unresolved(c, gamma, potential, across, column, measure):
     resonance folds back or follows t: a hardly changes in t, or has an extremum, near zero against
     its change in q.
 
-    γ, U and the change of U in q are [window, thin].
+    γ, U and its `changes`, ΔU and Δ²U in t and ΔU in q, are [window, thin].
     """
-    c, gamma, potential, across, column = jax.lax.stop_gradient(
-        (c, gamma, potential, across, column)
+    c, gamma, potential, changes, column = jax.lax.stop_gradient(
+        (c, gamma, potential, changes, column)
     )
-    ahead, here, behind = potential[2:], potential[1:-1], potential[:-2]
-    change, curve, across = 0.5 * (ahead - behind), ahead - 2.0 * here + behind, across[1:-1]
-    detuning2 = (c - here) ** 2
+    change, curve, across = (jnp.abs(part) for part in changes)
+    detuning = jnp.abs(c - potential)
     # A little more than half a step: neighbours differ by more than the local slope says.
-    crossing = detuning2 < 0.36 * change * change
-    fold = (change * change < 0.49 * curve * curve) & (detuning2 < 9.0 * across * across)
+    crossing = jnp.where(detuning < 0.6 * change, 1.0, 0.0)
+    fold = (change < 0.7 * curve) & (detuning < 3.0 * across)
     # The resonance stays near a fold for as many nodes as a takes to leave it.
-    nodes = 1.0 + jnp.minimum(jnp.sqrt(jnp.abs(across) / (jnp.abs(curve) + 1e-30)), 30.0)
-    size = jnp.where(fold, jnp.maximum(jnp.abs(across), jnp.abs(change)), jnp.abs(change))
-    times = jnp.where(fold, nodes, jnp.where(crossing, 1.0, 0.0))
-    tail = times * _missed(gamma[1:-1], size)
-    return 3.0 * jnp.dot(jnp.dot(jnp.abs(column[1:-1]), tail), measure)
+    nodes = 1.0 + jnp.minimum(jnp.sqrt(across / (curve + 1e-30)), 30.0)
+    size = jnp.where(fold, jnp.maximum(across, change), change)
+    tail = jnp.where(fold, nodes, crossing) * _missed(gamma, size)
+    return 3.0 * jnp.dot(jnp.dot(jnp.abs(column), tail), measure)
 
 
 def _missed(gamma, change):
