@@ -188,10 +188,9 @@ def resonance_weight(
     inverse_spread = jnp.sqrt(beta / (spread2 + tiny))
     # The caps keep squares and gradients finite where the Gaussian is zero.
     psi2 = jnp.clip(detuning * inverse_spread, -26.0, 26.0) ** 2
-    nu = jnp.clip(width * inverse_spread, tiny, _NU_MAX)
-    nu2 = nu * nu
+    relative = jnp.clip(width * inverse_spread, tiny, 26.0)
     scale = inverse_spread * inverse_spread
-    total = psi2 + nu2
+    total = psi2 + relative * relative
     gauss = jnp.exp(-total)
     # (1 − e^(−t))/(a²+w²), which is scale (1 − t/2 + …) where a and w vanish against G.
     near = total < 0.02
@@ -202,6 +201,8 @@ def resonance_weight(
     first = jnp.where(near, scale * series, (1.0 - gauss) / size2)
 
     # e^(ν²) m_j; where they cancel down to rounding, at large ν, the Gaussian is nothing.
+    nu = jnp.minimum(relative, _NU_MAX)
+    nu2 = nu * nu
     moments = [np.pi * _erfcx_over(nu)]
     for j in range(order):
         moments.append(float(scipy.special.gamma(j + 0.5)) - nu2 * moments[-1])
@@ -210,4 +211,4 @@ def resonance_weight(
     for k in reversed(range(order + 1)):
         b_k = sum(float(inverse[k, j]) * moments[j] for j in range(order + 1))
         polynomial = polynomial * psi2 + b_k
-    return first + jnp.where(width * inverse_spread < _NU_MAX, scale * gauss, 0.0) * polynomial
+    return first + jnp.where(relative < _NU_MAX, scale * gauss, 0.0) * polynomial

@@ -28,8 +28,8 @@ _USUAL_SPAN = 11.6  # ln(T_initial/T_final) for 10 GeV and 0.1 MeV
 # The fast nodes are trusted when what they may miss of a resonance is below this, …
 _SMOOTH_TOLERANCE = 3e-6
 # … the coarse lattice when its estimate is below this, without and with resonances that are
-# narrow: measured errors reach 2.5 times it, …
-_COARSE_TOLERANCE, _NARROW_TOLERANCE = 1e-6, 2e-5
+# narrow: measured errors reach 10 and 2.5 times it, …
+_COARSE_TOLERANCE, _NARROW_TOLERANCE = 1e-7, 2e-5
 # … and the fine one up to here: its measured errors there are below 1e-4, a tenth of it.
 _RESONANT_TOLERANCE = 1e-3
 

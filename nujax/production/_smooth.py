@@ -295,7 +295,7 @@ def solve_on_nodes(
         potential.append(level)
         # V/Δ ∝ x²T⁶ but for the mass of the charged lepton
         at_thin, fall = level[:, :thin], -6.0 / steps
-        spacing = jnp.asarray(2.0 * _across(np.log(rule.x), np), dtype)
+        spacing = jnp.asarray(2.0 * _across(np.log(rule.x), np)[None, :], dtype)
         changes.append((fall * at_thin, fall**2 * at_thin, spacing * at_thin))
     if parts.others:
         rate, level = _other_terms(
