@@ -50,7 +50,7 @@ def test_two_commands_from_a_fresh_clone():
 
 def test_ci_runs_the_test_command_of_the_readme():
     test = next(line for line in _SHELL if line.startswith(f"{_INSTALL}-e '.[test]'"))
-    assert (_ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()[-1] == test
+    assert test in (_ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
 
 
 @pytest.mark.parametrize("command", _COMMANDS)

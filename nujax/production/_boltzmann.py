@@ -24,7 +24,6 @@ from ._status import Status
 from ._theory import parts_of
 
 MIXINGS = ("quasi-static", "averaged")
-_USUAL_SPAN = 11.6  # ln(T_initial/T_final) for 10 GeV and 0.1 MeV
 # The fast nodes are trusted when what they may miss of a resonance is below this, …
 _SMOOTH_TOLERANCE = 3e-6
 # … the coarse lattice when its estimate is below this, without and with resonances that are
@@ -32,6 +31,7 @@ _SMOOTH_TOLERANCE = 3e-6
 _COARSE_TOLERANCE, _NARROW_TOLERANCE = 1e-7, 2e-5
 # … and the fine one up to here: its measured errors there are below 1e-4, a tenth of it.
 _RESONANT_TOLERANCE = 1e-3
+_THIN_WINDOW = 4  # nodes
 
 
 def lattices_of(plasma: Plasma) -> tuple[Lattice, Lattice]:
@@ -194,6 +194,10 @@ def _moments_function(structure, shapes, outputs):
         _, parts, plasma, _, initial, final = limits(theta)
         return _smooth.extent(parts.anchor, initial, final, _smooth.steps_of(plasma))
 
+    plasma_kind = jax.tree.unflatten(structure, [jnp.zeros(shape) for shape in shapes])[2]
+    steps = _smooth.steps_of(plasma_kind)
+    coarse, fine = lattices_of(plasma_kind)
+
     def quick(theta, first, window):
         sterile, parts, plasma, method, initial, final = limits(theta)
         sums = _smooth.solve_on_nodes(
@@ -201,17 +205,15 @@ def _moments_function(structure, shapes, outputs):
             mixing=method.mixing, back_reaction=method.back_reaction, first=first, window=window,
         )  # fmt: skip
         values = jnp.stack([sums.number, sums.momentum][:outputs])
-        error = sums.unresolved
+        # A window of few nodes is a small difference of two limits: better on finer ones.
+        thin = jnp.log(initial / final) * steps < _THIN_WINDOW
+        error = sums.unresolved + jnp.where(thin, 1.0, 0.0)
         if parts.mediator is not None:
             too_wide = parts.mediator.relative_width > parts.mediator.largest_tabulated_width
             error = error + jnp.where(too_wide, 1.0, 0.0)
         good = (error < _SMOOTH_TOLERANCE) & jnp.all(jnp.isfinite(values))
         flags = jnp.stack([error, jnp.where(good, 0.0, 1.0).astype(error.dtype)])
         return values, jax.lax.stop_gradient(flags)
-
-    plasma_kind = jax.tree.unflatten(structure, [jnp.zeros(shape) for shape in shapes])[2]
-    steps = _smooth.steps_of(plasma_kind)
-    coarse, fine = lattices_of(plasma_kind)
 
     def shared(theta, first):
         return quick(theta, first, _smooth.short_window(steps))
@@ -225,20 +227,16 @@ def _moments_function(structure, shapes, outputs):
         solution = method._on_lattice(rates, sterile, plasma)
         values = jnp.stack(moments(lattice, solution.q, solution.f)[:outputs])
         error, tolerance = _lattice_error(solution)
-        # A window that is too short for this point serves nothing.
-        fits = jnp.log(initial / final) < lattice.span
-        poor = jnp.where((error < tolerance) & fits, 0.0, 1.0).astype(error.dtype)
+        poor = jnp.where(error < tolerance, 0.0, 1.0).astype(error.dtype)
         return values, jax.lax.stop_gradient(jnp.stack([error, poor]))
 
-    # Mediators below 6 MeV need more nodes than the usual range has.
-    lattices = (coarse._replace(span=_USUAL_SPAN), coarse, fine)
     return in_stages(
         Stages(
             extent=extent,
             longest=_smooth.short_window(steps),
             shared=shared,
             single=single,
-            robust=tuple(functools.partial(on_lattice, lattice=each) for each in lattices),
+            robust=tuple(functools.partial(on_lattice, lattice=each) for each in (coarse, fine)),
         )
     )
 
@@ -246,8 +244,8 @@ def _moments_function(structure, shapes, outputs):
 def _lattice_error(solution: LatticeSolution) -> tuple[jax.Array, jax.Array]:
     """Relative error estimate of ∫q²f dq, and what to tolerate of it on the coarse lattice.
 
-    See `resonance_weight` for the terms; the last is what the rows leave out at low q, for the
-    slowest decrease there is, f ∝ q^(−2).
+    See `resonance_weight` for the first terms. The others: what the rows leave out at low q, for
+    the slowest decrease there is, f ∝ q^(−2), and what fast conversion makes of the limits.
     """
     cube = solution.q**3
     fine, coarse, plain, narrow = (jnp.dot(cube[::4], f) for f in solution.thin)
@@ -259,7 +257,8 @@ def _lattice_error(solution: LatticeSolution) -> tuple[jax.Array, jax.Array]:
     size = size + cube[0] * jnp.abs(solution.thin[0][0]) / step
     total = jnp.abs(fine) + tiny
     tolerance = jnp.where(narrow > 0.01 * total, _NARROW_TOLERANCE, _COARSE_TOLERANCE)
-    return size / total, tolerance
+    lag = jnp.dot(cube, solution.lag) / (jnp.abs(jnp.dot(cube, solution.f)) + tiny)
+    return size / total + lag, tolerance
 
 
 def _at_limits(solution, rates, T_initial, T_final):

@@ -68,6 +68,8 @@ class LatticeSolution(NamedTuple):
     alternate: jax.Array  # [rows] sum with alternating signs over the lattice
     thin: tuple[jax.Array, ...]  # four of [rows/4]: f with the resonance weight, with the one of
     # lower order, with the bare Lorentzian, and what narrow resonances add to the first
+    lag: jax.Array  # [rows] bound of what the limits, sharp for linear sums, leave of f where f_s
+    # follows f_a as it changes
     rate: jax.Array  # [window, rows] df/dt without back-reaction, for the history
 
 
@@ -235,6 +237,7 @@ def solve_on_lattice(
     every = slice(None)
     signs = [jnp.asarray(np.where(np.arange(n) % 2, -1.0, 1.0), a.dtype) for n in a.shape]
     plain_sum, alternate = (linear(fine, every, c) for c in (column, column * signs[0]))
+    lag = jnp.zeros_like(q)
     if not back_reaction:
         f = plain_sum
     elif plasma.degrees == "constant":
@@ -246,6 +249,11 @@ def solve_on_lattice(
         level = fermi_dirac(jnp.maximum(x, q[None, :]))
         change = jnp.concatenate([level[:1], jnp.diff(level, axis=0)])
         f = jnp.dot(ones, change * -jnp.expm1(-inclusive))
+        # The weights of a sharp limit oscillate about a step: fast conversion sees each of them.
+        inside = jnp.clip(rates.weights * steps_t, 0.0, 1.0)
+        uneven = jnp.abs(rates.weights * steps_t - jnp.round(inside))
+        follows = -jnp.expm1(-jnp.abs(increment))
+        lag = jnp.dot(uneven, jnp.abs(change) * follows)
 
     rows = slice(None, None, 4)
     # The barrier keeps the strided copies out of the passes over them, which vectorise then.
@@ -261,7 +269,7 @@ def solve_on_lattice(
     narrow = jnp.where((thin_a**2 < thin_spread2) & (thin_width**2 < limit), thin_fine, 0.0)
     by_weight = tuple(linear(ratio, rows, column) for ratio in (thin_fine, coarse, plain, narrow))
     rate = rates.column[:, None] * fine / x * fermi_dirac(x)
-    return LatticeSolution(q, f, alternate * signs[1], by_weight, rate)
+    return LatticeSolution(q, f, alternate * signs[1], by_weight, jax.lax.stop_gradient(lag), rate)
 
 
 def moments(lattice: Lattice, q: jax.Array, f: jax.Array) -> tuple[jax.Array, jax.Array]:
