@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .interactions import InteractionSum as InteractionSum
     from .interactions import ScalarMediator as ScalarMediator
     from .interactions import StandardModel as StandardModel
+    from .interactions import VectorMediator as VectorMediator
     from .plasma import Plasma as Plasma
     from .production import BoltzmannODE as BoltzmannODE
     from .production import BoltzmannQuadrature as BoltzmannQuadrature
@@ -42,6 +43,7 @@ _HOME = {
     "InteractionSum": "interactions",
     "StandardModel": "interactions",
     "ScalarMediator": "interactions",
+    "VectorMediator": "interactions",
     "Plasma": "plasma",
     "BoltzmannQuadrature": "production",
     "BoltzmannODE": "production",

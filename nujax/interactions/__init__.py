@@ -4,3 +4,4 @@ from ._base import AbstractInteraction as AbstractInteraction
 from ._base import InteractionSum as InteractionSum
 from .scalar import ScalarMediator as ScalarMediator
 from .standard_model import StandardModel as StandardModel
+from .vector import VectorMediator as VectorMediator
