@@ -112,7 +112,7 @@ def _rate(
     g = width[..., None]
     weight = pole(u) / ((u - 1.0) ** 2 + g * g) + regular(u)
     total = STEP * (weight * wu * targets(wu, xp)).sum(axis=-1) * (w / given) ** (hot - 1) / given
-    return width * total + _pole_residue(w, width, targets, pole, xp)
+    return width * total + _pole_residue(given, width, targets, pole, xp)
 
 
 def _pole_residue(w: Any, width: Any, targets: Any, pole: Any, xp: Any) -> Any:
