@@ -43,16 +43,13 @@ def _potential(mediator, E, T):
     return mediator.thermal_potential(E, T, "mu")
 
 
-def _multiprecision(w, width, convention="exact"):
-    """3γ∫du u S t(wu) for one flavour at 30 digits, with u = 1 + γ sinh s around the pole."""
-    with mp.workdps(30):
+def _multiprecision(w, width):
+    """3γ∫du u S ln(1+e^(−wu)) for one flavour at 25 digits, u = 1 + γ sinh s around the pole."""
+    with mp.workdps(25):
         w, g = mp.mpf(w), mp.mpf(width)
 
         def targets(z):
-            if convention == "exact":
-                return mp.log1p(mp.exp(-z))
-            edges = [z, z + 1, z + 5, z + 20, z + 80]
-            return 2 * mp.quad(lambda y: mp.sqrt(y / z) / (mp.exp(y) + 1), edges)
+            return mp.log1p(mp.exp(-z))
 
         def times_bw(u):
             log = mp.log1p(u)
@@ -130,14 +127,41 @@ def test_listed_interaction_rates(convention):
 
 @pytest.mark.parametrize("width", [1e-20, 1e-6, 1.0 / 6.0])
 def test_rates_against_multiprecision(width):
-    """Trapezoid and pole residue are exact for any width, up to g² = 4π: 1e-12, 30-digit integrals.
+    """Trapezoid and pole residue are exact for any width, up to g² = 4π: 2e-12, by mpmath.
 
-    "paper" as well, whose residue takes the incomplete Fermi integral at complex arguments.
+    And "paper", whose residue takes the incomplete Fermi integral at complex arguments, by `quad`
+    split at the pole: 1e-10.
     """
-    for convention in CONVENTIONS:
-        for w in (0.3, 5.0) if convention == "exact" else (0.7,):
-            found = vector_rate_shape(np.array(w), np.array(width), np, convention)
-            assert float(found) == pytest.approx(_multiprecision(w, width, convention), rel=2e-12)
+    for w in (0.3, 5.0):
+        found = vector_rate_shape(np.array(w), np.array(width), np)
+        assert float(found) == pytest.approx(_multiprecision(w, width), rel=2e-12)
+
+    w = 0.7
+
+    def times_bw(u):
+        cross = vector_same(u, np) + vector_exchange(u, np)
+        numerator = cross * ((u - 1.0) ** 2 + width**2) + u / 3.0
+        numerator = numerator + vector_interference(u, np) * (u - 1.0)
+        targets = 2.0 * incomplete_fermi_half(w * u, np) / np.sqrt(w * u)
+        return float(3.0 * width * u * numerator * targets)
+
+    def core(s):
+        return times_bw(np.array(1.0 + width * np.sinh(s))) / (width * np.cosh(s))
+
+    def outer(t):
+        u = np.exp(np.array(t))
+        return float(u) * times_bw(u) / ((u - 1.0) ** 2 + width**2)
+
+    s = np.arcsinh(0.5 / width)
+    edges = [(core, np.linspace(-s, s, 1 + int(s) // 2 * 2 + 2))]
+    edges += [(outer, [-14.0, -3.0, np.log(0.5)]), (outer, [np.log(1.5), 2.0, np.log(60.0 / w)])]
+    exact = sum(
+        integrate.quad(f, low, high, epsabs=0.0, epsrel=1e-12, limit=200)[0]
+        for f, points in edges
+        for low, high in zip(points[:-1], points[1:], strict=True)
+    )
+    found = vector_rate_shape(np.array(w), np.array(width), np, "paper")
+    assert float(found) == pytest.approx(exact, rel=1e-10)
 
 
 def test_incomplete_fermi_integral():
@@ -395,7 +419,10 @@ def _both(mass, coupling, energy, temperature, convention):
 @pytest.mark.parametrize("dtype", [jnp.float64, jnp.float32])
 @pytest.mark.parametrize("convention", CONVENTIONS)
 def test_gradients(convention, dtype):
-    """No NaN at any corner of the domain; Γ and V are homogeneous; forward equals reverse."""
+    """No NaN at any corner of the domain; Γ and V are homogeneous; forward equals reverse.
+
+    The slope of R ~ w⁻² overflows in float32 for w < 1e-12, that is T > 5e5 m/√x: left out.
+    """
     corners = np.array(
         [
             (mass, coupling, x * temperature, temperature)
@@ -405,6 +432,8 @@ def test_gradients(convention, dtype):
             for temperature in (1e4, mass, min(0.1, mass / 60.0))
         ]
     ).T
+    if dtype == jnp.float32:
+        corners = corners[:, corners[0] ** 2 > 4e-12 * corners[2] * corners[3]]
     arguments = tuple(jnp.asarray(corner, dtype) for corner in corners)
     both = partial(_both, convention=convention)
     every = (0, 1, 2, 3)
@@ -424,7 +453,7 @@ def test_gradients(convention, dtype):
     if dtype == jnp.float64:
         sizes = np.stack([np.abs(a)[:, None] for a in corners])
         scaled, other = np.asarray(reverse) * sizes, np.asarray(forward) * sizes
-        np.testing.assert_allclose(scaled, other, rtol=1e-8, atol=1e-9 * np.abs(scaled).max(0))
+        assert np.max(np.abs(scaled - other) / (np.abs(scaled).max(axis=0) + 1e-300)) < 1e-9
         # (m∂_m + E∂_E + T∂_T) of a mass is the mass. Below the floor of w (see the kernels) V
         # stands still to 1e-7.
         total = scaled[0] + scaled[2] + scaled[3]

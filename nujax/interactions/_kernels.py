@@ -101,16 +101,18 @@ def _crossed_targets(z: Any, xp: Any) -> Any:
 def _rate(
     w: Any, width: Any, targets: Any, pole: Any, regular: Any, xp: Any, hot: int = 1
 ) -> Any:
-    """γ∫₀^∞ du targets(wu) [pole(u)/((u−1)² + γ²) + regular(u)] for every γ ≥ 0.
+    """γ∫₀^∞ du targets(wu) [u² pole(u)/((u−1)² + γ²) + regular(u)] for every γ ≥ 0.
 
-    `pole` must be analytic around u = 1 and take complex u. The integral grows like w^(−hot) for
+    `pole` must be analytic around u = 1 and take complex u. (u² has its place in the denominator,
+    where nothing overflows in float32.) The integral grows like w^(−hot) for
     w → 0, which continues it below the floor of w.
     """
     given, w = w, xp.maximum(w, float(np.exp(_LOG_W_FLOOR)))
     u = _nodes(w, xp)
     wu = w[..., None] * u
     g = width[..., None]
-    weight = pole(u) / ((u - 1.0) ** 2 + g * g) + regular(u)
+    inv = 1.0 / u
+    weight = pole(u) / ((1.0 - inv) ** 2 + (g * inv) ** 2) + regular(u)
     total = STEP * (weight * wu * targets(wu, xp)).sum(axis=-1) * (w / given) ** (hot - 1) / given
     return width * total + _pole_residue(given, width, targets, pole, xp)
 
@@ -118,7 +120,8 @@ def _rate(
 def _pole_residue(w: Any, width: Any, targets: Any, pole: Any, xp: Any) -> Any:
     r"""What the trapezoid sum in ln u misses of it because of the poles at u_p = 1 ± iγ.
 
-    −2π Re[ N(u_p) / (e^(−2πi(ln u_p/h − ½)) − 1) ] with N = targets·pole; π N(1) at γ = 0.
+    −2π Re[ N(u_p) / (e^(−2πi(ln u_p/h − ½)) − 1) ] with N = u²·targets·pole; π N(1)
+    at γ = 0.
     Written with u_p = ρ e^(iα), so that it is right for any γ.
     """
     log_rho = 0.5 * xp.log1p(width**2)
@@ -134,7 +137,8 @@ def _pole_residue(w: Any, width: Any, targets: Any, pole: Any, xp: Any) -> Any:
     fac_re = -growth * (xp.cos(phase) + growth) / norm
     fac_im = -growth * xp.sin(phase) / norm
     re, im = _targets_at_pole(w, width, targets, xp)
-    weight = pole(_complex(xp.ones_like(width), width, xp))
+    at_pole = _complex(xp.ones_like(width), width, xp)
+    weight = at_pole * at_pole * pole(at_pole)
     prod_re = weight.real * re - weight.imag * im
     prod_im = weight.real * im + weight.imag * re
     return -2.0 * np.pi * (prod_re * fac_re - prod_im * fac_im)
@@ -184,7 +188,7 @@ def scalar_rate_shape(w: Any, width: Any, xp: Any = jnp) -> Any:
     """
 
     def pole(r):
-        return r * r
+        return xp.ones_like(r)
 
     def regular(r):
         return 2.0 * _scatter_weight(r, xp)
@@ -248,6 +252,7 @@ def vector_rate_shape(
     "paper": t(z) = 2∫_z^∞ √(y/z)/(e^y+1) dy, |v₁−v₂| and twice the targets as in 2005.03681.
 
     The factor in front keeps the value finite for γ_V → 0, where it is π t(w), for every n.
+    For w → 0 it grows like w⁻²; its derivatives overflow in float32 below w = 1e-12.
     `w` and `width` = γ_V have equal shapes; dimensionless.
     """
     share = 3.0 / flavours
@@ -255,7 +260,7 @@ def vector_rate_shape(
     def pole(u):
         on_line = not xp.iscomplexobj(u)
         B = vector_interference(u, xp) if on_line else _interference_closed(u, xp)
-        return u * (u + share * B * (u - 1.0))
+        return 1.0 + share * B * (1.0 - 1.0 / u)
 
     def regular(u):
         cross = vector_same(u, xp) + flavours * vector_exchange(u, xp)

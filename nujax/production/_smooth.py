@@ -296,7 +296,7 @@ def solve_on_nodes(
         # V/Δ ∝ x²T⁶ but for the mass of the charged lepton
         at_thin, fall = level[:, :thin], -6.0 / steps
         spacing = jnp.asarray(2.0 * _across(np.log(rule.x), np), dtype)
-        changes.append((fall * at_thin, fall**2 * at_thin, spacing * at_thin))
+        changes.append((fall * at_thin, fall**2 * at_thin, spacing[None, :] * at_thin))
     if parts.others:
         rate, level = _other_terms(
             parts.others, sterile, T, _outer(jnp.ones_like(T), q) if x is None else x
