@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from .abundance import relic_density as relic_density
     from .abundance import relic_density_and_status as relic_density_and_status
     from .interactions import AbstractInteraction as AbstractInteraction
+    from .interactions import BMinusL as BMinusL
     from .interactions import InteractionSum as InteractionSum
+    from .interactions import LMuMinusLTau as LMuMinusLTau
     from .interactions import ScalarMediator as ScalarMediator
     from .interactions import StandardModel as StandardModel
     from .interactions import VectorMediator as VectorMediator
@@ -44,6 +46,8 @@ _HOME = {
     "StandardModel": "interactions",
     "ScalarMediator": "interactions",
     "VectorMediator": "interactions",
+    "LMuMinusLTau": "interactions",
+    "BMinusL": "interactions",
     "Plasma": "plasma",
     "BoltzmannQuadrature": "production",
     "BoltzmannODE": "production",

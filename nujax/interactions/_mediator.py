@@ -78,6 +78,10 @@ class AbstractMediator(AbstractInteraction):
     def largest_tabulated_width(self) -> float:
         """γ up to which Σ c_k R_k of the default widths equals `rate_shape` to 1e-6."""
 
+    def extra_terms(self) -> tuple[AbstractInteraction, ...]:
+        """What Σ c_k R_k leaves out of Γ; production evaluates it by its methods."""
+        return ()
+
     def check_flavour(self, flavour: str) -> None:
         """Raise `ValueError` if this mediator does not couple to the neutrino `flavour`."""
         return None
