@@ -315,6 +315,24 @@ def vector_roots() -> tuple[VectorProblem, ...]:
     return tuple(problems)
 
 
+@lru_cache
+def gauged() -> tuple[VectorProblem, ...]:
+    """L_μ − L_τ and B − L, exact rates (6 + 6)."""
+    models = {"LmuLtau": "LmuLtau", "BL_nu_e_massless_e": "BL"}
+    return tuple(
+        VectorProblem(
+            f"gauged-{models[c['model']]}-{c['mV_MeV']:g}MeV-{c['g']:.0e}",
+            "resonant",
+            _vector_case(c, c["g"], "exact"),
+            c["Omega_h2"],
+            c["mean_x"],
+            model=models[c["model"]],
+        )
+        for c in load("gauged")["cases"]
+        if c["model"] in models
+    )
+
+
 def _vector_case(entry: dict[str, Any], coupling: float, convention: str) -> Case:
     return Case(
         mass=entry["m4_MeV"],

@@ -168,12 +168,17 @@ def test_incomplete_fermi_integral():
     """∫_z^∞ √y/(e^y+1) dy by `quad`, its derivative, and the Boltzmann limit: 1e-12."""
     z = np.array([0.0, 1e-6, 1e-2, 0.3, 1.0, 3.0, 10.0, 40.0])
     exact = [
-        integrate.quad(lambda y: np.sqrt(y) / (np.exp(y) + 1.0), a, a + 60.0, epsrel=1e-13)[0]
-        if a < 1.0
-        else integrate.quad(
-            lambda v, a=a: np.sqrt(a + v) / (np.exp(v) + np.exp(-a)), 0.0, 60.0, epsrel=1e-13
-        )[0]
-        * np.exp(-a)
+        # y = z + p²
+        np.exp(-a)
+        * sum(
+            integrate.quad(
+                lambda p, a=a: 2.0 * p * np.sqrt(a + p * p) / (np.exp(p * p) + np.exp(-a)),
+                low,
+                high,
+                epsrel=1e-13,
+            )[0]
+            for low, high in ((0.0, np.sqrt(a)), (np.sqrt(a), 0.2), (0.2, 8.0))
+        )
         for a in z
     ]
     np.testing.assert_allclose(incomplete_fermi_half(z, np), exact, rtol=1e-11)
@@ -225,10 +230,10 @@ def test_limits_of_the_rate():
     paper = _rate(nj.VectorMediator(1.0, 1.0, "paper"), E, T)
     np.testing.assert_allclose(paper, 8.0 / 3.0 * hot, rtol=1e-5)
 
-    # On shell: off-shell scattering is smaller by γ/w² = 1e-14 × 1e7 at most.
+    # On shell: off-shell scattering is smaller by γ/w² = 1e-18 × 4e8 at most.
     E, T = jnp.asarray([1.0, 5.0, 60.0, 5e2]), jnp.asarray([5.0, 5.0, 20.0, 1e3])
-    on_shell = 1e-12 * 100.0 * T / (8.0 * np.pi * E**2) * np.log1p(np.exp(-25.0 / (E * T)))
-    np.testing.assert_allclose(_rate(nj.VectorMediator(10.0, 1e-6), E, T), on_shell, rtol=1e-6)
+    on_shell = 1e-16 * 100.0 * T / (8.0 * np.pi * E**2) * np.log1p(np.exp(-25.0 / (E * T)))
+    np.testing.assert_allclose(_rate(nj.VectorMediator(10.0, 1e-8), E, T), on_shell, rtol=1e-6)
 
 
 def test_narrow_limit():
@@ -366,7 +371,11 @@ def test_root_at_a_fold():
     assert mean == pytest.approx(exact.mean_momentum, rel=1e-4)
 
 
-LISTED = [p for p in PROBLEMS if p.derivatives and p.id != FOLD.format("exact")]
+LISTED = [
+    p
+    for p in PROBLEMS
+    if p.derivatives and p.case.convention == "exact" and p.id != FOLD.format("exact")
+]
 
 
 @pytest.mark.parametrize("problem", LISTED, ids=repr)
@@ -421,7 +430,7 @@ def _both(mass, coupling, energy, temperature, convention):
 def test_gradients(convention, dtype):
     """No NaN at any corner of the domain; Γ and V are homogeneous; forward equals reverse.
 
-    The slope of R ~ w⁻² overflows in float32 for w < 1e-12, that is T > 5e5 m/√x: left out.
+    The slope of R ~ w⁻² overflows in float32 for w < 1e-9, that is T > 1.6e4 m/√x: left out.
     """
     corners = np.array(
         [
@@ -433,7 +442,7 @@ def test_gradients(convention, dtype):
         ]
     ).T
     if dtype == jnp.float32:
-        corners = corners[:, corners[0] ** 2 > 4e-12 * corners[2] * corners[3]]
+        corners = corners[:, corners[0] ** 2 > 4e-9 * corners[2] * corners[3]]
     arguments = tuple(jnp.asarray(corner, dtype) for corner in corners)
     both = partial(_both, convention=convention)
     every = (0, 1, 2, 3)

@@ -92,5 +92,3 @@ def charged_rate_shape(w, x, width, channels, coupling2, ratios, convention: str
         total = total + on_shell * annihilation(w, width, r, convention)
         total = total + off_shell * scattering(w, x, r)
     return w * total
-
-

@@ -98,9 +98,7 @@ def _crossed_targets(z: Any, xp: Any) -> Any:
     return 2.0 * incomplete_fermi_half(z, xp) / xp.sqrt(z)
 
 
-def _rate(
-    w: Any, width: Any, targets: Any, pole: Any, regular: Any, xp: Any, hot: int = 1
-) -> Any:
+def _rate(w: Any, width: Any, targets: Any, pole: Any, regular: Any, xp: Any, hot: int = 1) -> Any:
     """γ∫₀^∞ du targets(wu) [u² pole(u)/((u−1)² + γ²) + regular(u)] for every γ ≥ 0.
 
     `pole` must be analytic around u = 1 and take complex u. (u² has its place in the denominator,
@@ -252,7 +250,7 @@ def vector_rate_shape(
     "paper": t(z) = 2∫_z^∞ √(y/z)/(e^y+1) dy, |v₁−v₂| and twice the targets as in 2005.03681.
 
     The factor in front keeps the value finite for γ_V → 0, where it is π t(w), for every n.
-    For w → 0 it grows like w⁻²; its derivatives overflow in float32 below w = 1e-12.
+    For w → 0 it grows like w⁻²; its derivatives overflow in float32 below w = 1e-9.
     `w` and `width` = γ_V have equal shapes; dimensionless.
     """
     share = 3.0 / flavours

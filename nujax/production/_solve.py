@@ -41,8 +41,10 @@ def solve_production(
 
 
 def check_arguments(sterile, interaction, plasma, method) -> None:
-    """Raise `TypeError` for arguments of a wrong kind, `ValueError` for inverted limits or a mediator
-    that does not couple to the flavour."""
+    """Raise `TypeError` for arguments of a wrong kind, `ValueError` for bad values.
+
+    These are inverted limits, and a mediator that does not couple to the flavour.
+    """
     for name, value, kind in (
         ("sterile", sterile, SterileNeutrino),
         ("interaction", interaction, AbstractInteraction),
