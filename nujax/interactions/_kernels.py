@@ -101,17 +101,18 @@ def _crossed_targets(z: Any, xp: Any) -> Any:
 def _rate(w: Any, width: Any, targets: Any, pole: Any, regular: Any, xp: Any, hot: int = 1) -> Any:
     """γ∫₀^∞ du targets(wu) [u² pole(u)/((u−1)² + γ²) + regular(u)] for every γ ≥ 0.
 
-    `pole` must be analytic around u = 1 and take complex u. (u² has its place in the denominator,
-    where nothing overflows in float32.) The integral grows like w^(−hot) for
+    `pole` must be analytic around u = 1 and take complex u. The integral grows like w^(−hot) for
     w → 0, which continues it below the floor of w.
     """
     given, w = w, xp.maximum(w, float(np.exp(_LOG_W_FLOOR)))
     u = _nodes(w, xp)
     wu = w[..., None] * u
     g = width[..., None]
-    inv = 1.0 / u
-    weight = pole(u) / ((1.0 - inv) ** 2 + (g * inv) ** 2) + regular(u)
-    total = STEP * (weight * wu * targets(wu, xp)).sum(axis=-1) * (w / given) ** (hot - 1) / given
+    lorentzian = u * u / ((u - 1.0) ** 2 + g * g)
+    weight = pole(u) * lorentzian + regular(u)
+    total = STEP * (weight * wu * targets(wu, xp)).sum(axis=-1) / given
+    if hot > 1:
+        total = total * (w / given) ** (hot - 1)
     return width * total + _pole_residue(given, width, targets, pole, xp)
 
 
