@@ -68,10 +68,11 @@ def test_annihilation_into_leptons(w, width, r):
     ("w", "x", "r"), [(0.5, 1.0, 1e-9), (0.5, 1.0, 0.1), (1e-3, 3.0, 10.0), (5.0, 2.0, 0.01)]
 )
 def test_scattering_on_massive_leptons(w, x, r):
-    """Both charges and spins, from |M|² = 4g⁴[(s−M²)²+(u−M²)²+2M²t]/(t−m²)² over t: 1e-7.
+    """Both charges and spins, from |M|² = 4g⁴[(s−M²)²+(u−M²)²+2M²t]/(t−m²)² over t.
 
     σ = ∫dt |M|²/16π(s−M²)² = g⁴S/4πm² by `quad`, and the thermal average by `quad` outside; the
-    closed form of the code, rearranged against cancellation, enters nowhere.
+    closed form of the code, rearranged against cancellation, enters nowhere. 2e-5 is what the lower
+    end of the outer integral leaves.
     """
 
     def cross_section(v):  # in units of m: s − M² = v
