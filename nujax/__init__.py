@@ -22,9 +22,12 @@ if TYPE_CHECKING:
     from .abundance import relic_density as relic_density
     from .abundance import relic_density_and_status as relic_density_and_status
     from .interactions import AbstractInteraction as AbstractInteraction
+    from .interactions import BMinusL as BMinusL
     from .interactions import InteractionSum as InteractionSum
+    from .interactions import LMuMinusLTau as LMuMinusLTau
     from .interactions import ScalarMediator as ScalarMediator
     from .interactions import StandardModel as StandardModel
+    from .interactions import VectorMediator as VectorMediator
     from .plasma import Plasma as Plasma
     from .production import BoltzmannODE as BoltzmannODE
     from .production import BoltzmannQuadrature as BoltzmannQuadrature
@@ -42,6 +45,9 @@ _HOME = {
     "InteractionSum": "interactions",
     "StandardModel": "interactions",
     "ScalarMediator": "interactions",
+    "VectorMediator": "interactions",
+    "LMuMinusLTau": "interactions",
+    "BMinusL": "interactions",
     "Plasma": "plasma",
     "BoltzmannQuadrature": "production",
     "BoltzmannODE": "production",

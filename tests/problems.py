@@ -67,13 +67,20 @@ def build(case: Case) -> tuple[Any, Any, Any, Any]:
             bose=case.bose,
             rate_factor=case.rate_factor,
         )
+    return sterile, interaction, *_setup(case)
+
+
+def _setup(case: Case) -> tuple[Any, Any]:
+    import nujax as nj
+
+    api: Any = nj
     method = api.BoltzmannQuadrature(
         back_reaction=case.back_reaction,
         mixing=case.mixing,
         T_initial=case.T_initial,
         T_final=case.T_final,
     )
-    return sterile, interaction, api.Plasma.constant(case.degrees), method
+    return api.Plasma.constant(case.degrees), method
 
 
 @lru_cache
@@ -223,6 +230,119 @@ class PotentialValue(NamedTuple):
 def scalar_potential() -> tuple[PotentialValue, ...]:
     """Values of the potential kernel; the data list those of a vector, which are twice as large."""
     return tuple(PotentialValue(k["x"], k["mu"], k["v"] / 2.0) for k in load("kernels")["v"])
+
+
+@dataclass(frozen=True)
+class VectorProblem:
+    """A production problem with a vector mediator: "neutrinophilic", "LmuLtau" or "BL"."""
+
+    id: str
+    tag: str
+    case: Case  # coupling is g
+    relic_density: float
+    mean_momentum: float | None
+    derivatives: dict[str, tuple[float, float]] = field(default_factory=dict, hash=False)
+    # d ln Ω h²/d ln p and its error
+    model: str = "neutrinophilic"
+
+    def __repr__(self) -> str:
+        return self.id
+
+    def build(self) -> tuple[Any, Any, Any, Any]:
+        """As `Problem.build`."""
+        import nujax as nj
+
+        api: Any = nj
+        case = self.case
+        vectors = {"neutrinophilic": "VectorMediator", "LmuLtau": "LMuMinusLTau", "BL": "BMinusL"}
+        vector = getattr(api, vectors[self.model])
+        sterile, standard, plasma, method = build(replace(case, mediator_mass=None))
+        mediator = vector(case.mediator_mass, case.coupling, convention=case.convention)
+        return sterile, standard + mediator, plasma, method
+
+
+_VECTOR_PARAMETERS = {"sin22th": "sin2_2theta", "mV": "mediator_mass", "g": "coupling"}
+
+
+@lru_cache
+def vector() -> tuple[VectorProblem, ...]:
+    """Neutrinophilic vector, paper Standard Model, constant g*; both rates (21 + 20)."""
+    problems = []
+    for index, entry in enumerate(load("vector")["cases"]):
+        for key, convention in (("moeller", "exact"), ("paper", "paper")):
+            if key not in entry:
+                continue
+            listed, slopes = entry[key], entry["dlnOm"]
+            width = entry["moeller"]["min_res_width_lnT"]
+            crossed = entry["moeller"]["n_resonances"] > 0
+            exact = convention == "exact"
+            problems.append(
+                VectorProblem(
+                    f"vector-{index:02d}-{convention}-{entry['mV_MeV']:g}MeV-{entry['g']:.0e}",
+                    _tag(crossed, width),
+                    _vector_case(entry, entry["g"], convention),
+                    listed["Omega_h2"],
+                    listed["mean_x"],
+                    {
+                        name: (slopes[p], slopes[f"{p}_FD3minus5"])
+                        for p, name in _VECTOR_PARAMETERS.items()
+                        if exact and p in slopes
+                    },
+                )
+            )
+    return tuple(problems)
+
+
+@lru_cache
+def vector_roots() -> tuple[VectorProblem, ...]:
+    """Roots g of Ω h² = 0.12, exact and paper rates (17 + 17)."""
+    problems = []
+    for entry in load("vector_curve")["points"]:
+        for key, convention in (("roots_moeller", "exact"), ("roots_paper", "paper")):
+            for number, root in enumerate(entry[key]):
+                slope = root.get("dlnOm_dlng")
+                name = f"{1e3 * entry['m4_MeV']:g}keV-{entry['mV_MeV']:g}MeV-{number}"
+                problems.append(
+                    VectorProblem(
+                        f"vector-root-{convention}-{name}",
+                        "resonant",
+                        _vector_case(entry, root["g"], convention),
+                        0.12,
+                        root.get("mean_x"),
+                        {} if slope is None else {"coupling": (slope, 0.0)},
+                    )
+                )
+    return tuple(problems)
+
+
+@lru_cache
+def gauged() -> tuple[VectorProblem, ...]:
+    """L_μ − L_τ and B − L, exact rates (6 + 6)."""
+    models = {"LmuLtau": "LmuLtau", "BL_nu_e_massless_e": "BL"}
+    return tuple(
+        VectorProblem(
+            f"gauged-{models[c['model']]}-{c['mV_MeV']:g}MeV-{c['g']:.0e}",
+            "resonant",
+            _vector_case(c, c["g"], "exact"),
+            c["Omega_h2"],
+            c["mean_x"],
+            model=models[c["model"]],
+        )
+        for c in load("gauged")["cases"]
+        if c["model"] in models
+    )
+
+
+def _vector_case(entry: dict[str, Any], coupling: float, convention: str) -> Case:
+    return Case(
+        mass=entry["m4_MeV"],
+        sin2_2theta=entry["sin22th"],
+        mediator_mass=entry["mV_MeV"],
+        coupling=coupling,
+        convention=convention,
+        mixing="averaged",
+        back_reaction=False,
+    )
 
 
 def _tag(crossed: bool, width: float | None) -> str:

@@ -17,6 +17,7 @@ from nujax.cli._runtime import cache_folder
 
 _DODELSON_WIDROW = ["--mass", "7.1keV", "--sin2-2theta", "7e-11"]
 _SCALAR = ["--mediator", "scalar", "--mediator-mass", "1GeV", "--coupling", "0.1"]
+_VECTOR = ["--mediator-mass", "1GeV", "--coupling", "0.03", "--mediator"]
 # The set-up of the reference numbers: constant g*, rates and potential of 1910.04901.
 _PAPER = ["--inputs", "paper", "--t-initial", "10GeV", "--t-final", "0.1MeV"]
 
@@ -44,6 +45,7 @@ def nujax(monkeypatch, capsys):
         (_SCALAR, 0.05812486961935355),
         ([*_SCALAR, "--bose"], 0.05814559060187259),
         ([*_SCALAR, "--convention", "paper"], 0.06815642877860013),
+        ([*_VECTOR, "vector"], 0.021140923808697875),
     ],
 )
 def test_relic_density(nujax, options, relic_density):
@@ -147,11 +149,20 @@ def test_convention_without_mediator_is_a_warning(nujax):
             ["--flavour", "muon"],
             "Argument `flavour` must be e, mu or tau, but is muon (did you mean mu?).",
         ),
-        (["--mediator", "scalr"], "Argument `mediator` must be scalar, but is scalr (did you"),
+        (
+            ["--mediator", "scalr"],
+            "Argument `mediator` must be scalar, vector, lmu-ltau or b-l, but is scalr (did you",
+        ),
         (["--mediator", "scalar"], "Argument `mediator-mass` must be given with --mediator"),
         (["--mediator-mass", "1GeV"], "Argument `mediator-mass` must come with a mediator"),
         (["--coupling", "0.1"], "Argument `coupling` must come with a mediator"),
         (["--bose"], "Argument `bose` must come with a mediator"),
+        ([*_VECTOR, "vector", "--bose"], "Argument `bose` must be left out with --mediator vector"),
+        ([*_VECTOR, "b-l", "--coupling", "3.6"], "Argument `coupling` must lie between 0 and √4π"),
+        (
+            [*_VECTOR, "lmu-ltau", "--flavour", "e"],
+            "Argument `flavour` must be mu or tau, which feel the force L_μ − L_τ, but is e.",
+        ),
         ([*_SCALAR, "--mediator-mass", "1"], "Argument `mediator-mass` must carry a unit"),
         ([*_SCALAR, "--coupling", "12.6"], "Argument `coupling` must lie between 0 and 4π"),
         ([*_SCALAR, "--coupling", "0"], "Argument `coupling` must lie between 0 and 4π"),

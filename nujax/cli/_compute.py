@@ -65,12 +65,12 @@ def _theory(inputs: Inputs, values) -> tuple[nj.SterileNeutrino, nj.AbstractInte
     standard = nj.StandardModel(convention="paper" if inputs.inputs == "paper" else "exact")
     if inputs.mediator is None:
         return sterile, standard
-    mediator = nj.ScalarMediator(
-        mass=values["mediator_mass"],
-        coupling=values["coupling"],
-        convention=inputs.convention,
-        bose=inputs.bose,
-    )
+    numbers = {"mass": values["mediator_mass"], "coupling": values["coupling"]}
+    if inputs.mediator == "scalar":
+        mediator = nj.ScalarMediator(**numbers, convention=inputs.convention, bose=inputs.bose)
+    else:
+        vectors = {"vector": nj.VectorMediator, "lmu-ltau": nj.LMuMinusLTau, "b-l": nj.BMinusL}
+        mediator = vectors[inputs.mediator](**numbers, convention=inputs.convention)
     return sterile, standard + mediator
 
 

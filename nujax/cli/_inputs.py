@@ -9,7 +9,7 @@ from typing import Any
 from nujax.constants import FLAVOURS
 from nujax.units import parse_quantity
 
-MEDIATORS = ("scalar",)
+MEDIATORS = ("scalar", "vector", "lmu-ltau", "b-l")
 CONVENTIONS = ("exact", "paper")
 INPUT_SETS = ("precise", "paper")
 DEGREES = ("saikawa-shirai", "borsanyi")
@@ -75,6 +75,14 @@ def read_inputs(
     choose("convention", convention, CONVENTIONS)
     if mediator is not None:
         choose("mediator", mediator, MEDIATORS)
+    if mediator == "lmu-ltau" and flavour == "e":
+        raise BadInput(
+            "Argument `flavour` must be mu or tau, which feel the force L_μ − L_τ, but is e."
+        )
+    if bose and mediator not in (None, "scalar"):
+        raise BadInput(
+            f"Argument `bose` must be left out with --mediator {mediator}: scalars alone have it."
+        )
     _check_mediator_is_complete(mediator, mediator_mass, coupling, bose)
     if inputs == "paper" and plasma is not None:
         raise BadInput(
@@ -105,8 +113,9 @@ def read_inputs(
         raise BadInput(
             f"Argument `sin2-2theta` must lie between 0 and 1 (exclusive), but is {sin2_2theta}."
         )
-    if checked.coupling is not None and not 0 < checked.coupling <= 4 * math.pi:
-        raise BadInput(f"Argument `coupling` must lie between 0 and 4π, but is {coupling}.")
+    largest, name = (4 * math.pi, "4π") if mediator == "scalar" else (2 * math.pi**0.5, "√4π")
+    if checked.coupling is not None and not 0 < checked.coupling <= largest:
+        raise BadInput(f"Argument `coupling` must lie between 0 and {name}, but is {coupling}.")
     if (
         checked.t_initial is not None
         and checked.t_final is not None
@@ -206,6 +215,6 @@ def _check_mediator_is_complete(
         given["bose"] = "set"
     for name, value in given.items():
         raise BadInput(
-            f"Argument `{name}` must come with a mediator (add --mediator scalar), "
+            f"Argument `{name}` must come with a mediator (add --mediator scalar, for example), "
             f"but is {value} without one."
         )

@@ -44,8 +44,11 @@ Mediator = Annotated[
     str | None,
     typer.Option(
         "--mediator",
-        metavar="scalar",
-        help="New force of the active neutrino; needs --mediator-mass and --coupling.",
+        metavar="scalar|vector|lmu-ltau|b-l",
+        help=(
+            "New force of the active neutrino: neutrinophilic scalar or vector, or the vector "
+            "of gauged L_μ − L_τ or B − L; needs --mediator-mass and --coupling."
+        ),
         rich_help_panel=_MEDIATOR,
     ),
 ]
@@ -63,7 +66,7 @@ Coupling = Annotated[
     typer.Option(
         "--coupling",
         metavar="NUMBER",
-        help="Coupling λ of the mediator, between 0 and 4π.",
+        help="Coupling of the mediator: λ of a scalar, up to 4π, or g of a vector, up to √4π.",
         rich_help_panel=_MEDIATOR,
     ),
 ]
@@ -71,7 +74,7 @@ Bose = Annotated[
     bool,
     typer.Option(
         "--bose",
-        help="Add the Bose enhancement of the on-shell mediator to the rate.",
+        help="Add the Bose enhancement of the on-shell scalar to the rate.",
         rich_help_panel=_MEDIATOR,
     ),
 ]

@@ -2,5 +2,8 @@
 
 from ._base import AbstractInteraction as AbstractInteraction
 from ._base import InteractionSum as InteractionSum
+from .gauged import BMinusL as BMinusL
+from .gauged import LMuMinusLTau as LMuMinusLTau
 from .scalar import ScalarMediator as ScalarMediator
 from .standard_model import StandardModel as StandardModel
+from .vector import VectorMediator as VectorMediator

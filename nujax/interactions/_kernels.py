@@ -12,11 +12,15 @@ added where the pole has a width. The error is e^(−π²/h), 7e-18 at h = 0.25.
 
 from __future__ import annotations
 
-from typing import Any
+import functools
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+
+from ._incomplete_fermi import incomplete_fermi_half
 
 STEP = 0.25
 # Largest and smallest exponents that matter: e^(−DECAY) of the integrand at the far end, and
@@ -74,8 +78,88 @@ def potential_shape(x: Any, mu: Any, xp: Any = jnp) -> Any:
     return STEP / (4.0 * np.pi**2) * (wu / (1.0 - inv * inv) * bracket).sum(axis=-1)
 
 
+# --- rates ---------------------------------------------------------------------------------------
+
+
+class RateKernel(NamedTuple):
+    """A collision rate R(w, γ) with a resonance of width γ, and R₀(w) = R(w, 0)."""
+
+    shape: Callable[..., Any]  # (w, γ, xp), w and γ of equal shapes
+    narrow: Callable[..., Any]  # (w, xp)
+
+
+def _relative_targets(z: Any, xp: Any) -> Any:
+    """ln(1+e^(−z)): Fermi–Dirac targets that are met with the Møller velocity 1 − cosϑ."""
+    return _log1p_exp_minus(z, xp)
+
+
+def _crossed_targets(z: Any, xp: Any) -> Any:
+    """2G(z)/√z, G = ∫_z^∞ √y/(e^y+1) dy: twice the targets, met with |v₁−v₂| = √(2(1−cosϑ))."""
+    return 2.0 * incomplete_fermi_half(z, xp) / xp.sqrt(z)
+
+
+def _rate(w: Any, width: Any, targets: Any, pole: Any, regular: Any, xp: Any, hot: int = 1) -> Any:
+    """γ∫₀^∞ du targets(wu) [u² pole(u)/((u−1)² + γ²) + regular(u)] for every γ ≥ 0.
+
+    `pole` must be analytic around u = 1 and take complex u. The integral grows like w^(−hot) for
+    w → 0, which continues it below the floor of w.
+    """
+    given, w = w, xp.maximum(w, float(np.exp(_LOG_W_FLOOR)))
+    u = _nodes(w, xp)
+    wu = w[..., None] * u
+    g = width[..., None]
+    lorentzian = u * u / ((u - 1.0) ** 2 + g * g)
+    weight = pole(u) * lorentzian + regular(u)
+    total = STEP * (weight * wu * targets(wu, xp)).sum(axis=-1) / given
+    if hot > 1:
+        total = total * (w / given) ** (hot - 1)
+    return width * total + _pole_residue(given, width, targets, pole, xp)
+
+
+def _pole_residue(w: Any, width: Any, targets: Any, pole: Any, xp: Any) -> Any:
+    r"""What the trapezoid sum in ln u misses of it because of the poles at u_p = 1 ± iγ.
+
+    −2π Re[ N(u_p) / (e^(−2πi(ln u_p/h − ½)) − 1) ] with N = u²·targets·pole; π N(1)
+    at γ = 0.
+    Written with u_p = ρ e^(iα), so that it is right for any γ.
+    """
+    log_rho = 0.5 * xp.log1p(width**2)
+    alpha = xp.arctan(width)
+    # e^(−2πi(ln u_p/h − ½)) = −e^(2πα/h) e^(−2πi ln ρ/h)
+    growth = xp.exp(-2.0 * np.pi / STEP * alpha)
+    phase = 2.0 * np.pi / STEP * log_rho
+    # 1/(−e^(A−iφ) − 1) = −g e^(iφ)/(1 + g e^(iφ)) with g = e^(−A)
+    den_re = 1.0 + growth * xp.cos(phase)
+    den_im = growth * xp.sin(phase)
+    norm = den_re**2 + den_im**2
+    # −g e^(iφ) conj(den)/norm, where e^(iφ) conj(1 + g e^(iφ)) = e^(iφ) + g
+    fac_re = -growth * (xp.cos(phase) + growth) / norm
+    fac_im = -growth * xp.sin(phase) / norm
+    re, im = _targets_at_pole(w, width, targets, xp)
+    at_pole = _complex(xp.ones_like(width), width, xp)
+    weight = at_pole * at_pole * pole(at_pole)
+    prod_re = weight.real * re - weight.imag * im
+    prod_im = weight.real * im + weight.imag * re
+    return -2.0 * np.pi * (prod_re * fac_re - prod_im * fac_im)
+
+
+def _complex(re: Any, im: Any, xp: Any) -> Any:
+    return jax.lax.complex(re, im) if xp is jnp else re + 1j * im
+
+
+def _targets_at_pole(w: Any, width: Any, targets: Any, xp: Any) -> tuple[Any, Any]:
+    """Real and imaginary part of targets(w u_p)."""
+    if targets is not _relative_targets:
+        value = targets(_complex(w, w * width, xp), xp)
+        return value.real, value.imag
+    # ln(1 + e^(−w u_p)): e^(−w(1+iγ)) = ε(cos wγ − i sin wγ)
+    eps = xp.exp(-w)
+    ure, uim = eps * xp.cos(w * width), -eps * xp.sin(w * width)
+    return 0.5 * xp.log1p(2.0 * ure + eps**2), xp.arctan2(uim, 1.0 + ure)
+
+
 def narrow_rate_shape(w: Any, xp: Any = jnp) -> Any:
-    """π ln(1+e^(−w)): `scalar_rate_shape` in the limit of zero width."""
+    """π ln(1+e^(−w)): the rates of all mediators in the limit of zero width."""
     return np.pi * _log1p_exp_minus(w, xp)
 
 
@@ -101,41 +185,105 @@ def scalar_rate_shape(w: Any, width: Any, xp: Any = jnp) -> Any:
     The factor γ_φ in front keeps the value finite for γ_φ → 0, where it is π ln(1+e^(−w)).
     `w` and `width` = γ_φ have equal shapes; dimensionless.
     """
-    given, w = w, xp.maximum(w, float(np.exp(_LOG_W_FLOOR)))
-    r = _nodes(w, xp)
-    wr = w[..., None] * r
-    g = width[..., None]
-    lorentzian = r * r / ((r - 1.0) ** 2 + g * g)
-    terms = (lorentzian + 2.0 * _scatter_weight(r, xp)) * wr * _log1p_exp_minus(wr, xp)
-    regular = STEP * terms.sum(axis=-1) / given
-    return width * regular + _pole_residue(w, width, xp)
+
+    def pole(r):
+        return xp.ones_like(r)
+
+    def regular(r):
+        return 2.0 * _scatter_weight(r, xp)
+
+    return _rate(w, width, _relative_targets, pole, regular, xp)
 
 
-def _pole_residue(w: Any, width: Any, xp: Any) -> Any:
-    r"""What the trapezoid sum in ln r misses of γB because of the poles at r = 1 ± iγ.
+# Below, series of the vector's cross sections: 0.12¹⁷ = 2e-16.
+_SMALL = 0.12
+_ORDERS = np.arange(3, 20)
+_SIGNS = np.where(_ORDERS % 2, -1.0, 1.0)
+_EXCHANGE_SERIES = (-2.0 * _SIGNS / (_ORDERS * (_ORDERS - 1.0))).tolist()
+_INTERFERENCE_SERIES = (4.0 * _SIGNS / (_ORDERS * (_ORDERS - 1.0) * (_ORDERS - 2.0))).tolist()
 
-    −2π Re[ r_p² ln(1+e^(−w r_p)) / (e^(−2πi(ln r_p/h − ½)) − 1) ]; π ln(1+e^(−w)) at γ = 0.
-    Written in real numbers: r_p = ρ e^(iα).
+
+def _series_at(coefficients: list[float], u: Any) -> Any:
+    """Σ c_k u^(k+1)."""
+    total = coefficients[-1] * u
+    for coefficient in reversed(coefficients[:-1]):
+        total = u * (coefficient + total)
+    return total
+
+
+def _interference_closed(u: Any, xp: Any) -> Any:
+    return 3.0 + 2.0 / u - 2.0 * (1.0 + 1.0 / u) ** 2 * xp.log1p(u)
+
+
+def vector_exchange(u: Any, xp: Any = jnp) -> Any:
+    """S_t = [u² + 2u − 2(1+u) ln(1+u)]/u², u = s/m²: σ(νν̄_x → νν̄_x) in units of g⁴/(4πm²)."""
+    small = u < _SMALL
+    us, ul = xp.where(small, u, 0.01), xp.where(small, 1.0, u)
+    inv = 1.0 / ul
+    closed = 1.0 + 2.0 * inv * (1.0 - (1.0 + inv) * xp.log1p(ul))
+    return xp.where(small, _series_at(_EXCHANGE_SERIES, us), closed)
+
+
+def vector_interference(u: Any, xp: Any = jnp) -> Any:
+    """B = 3 + 2/u − 2(1+u)² ln(1+u)/u², the interference of both channels of νν̄ → νν̄."""
+    small = u < _SMALL
+    us, ul = xp.where(small, u, 0.01), xp.where(small, 1.0, u)
+    return xp.where(small, _series_at(_INTERFERENCE_SERIES, us), _interference_closed(ul, xp))
+
+
+def vector_same(u: Any, xp: Any = jnp) -> Any:
+    """S_νν = u/(1+u) + 2 ln(1+u)/(u+2): σ(νν → νν) in units of g⁴/(4πm²)."""
+    return u / (1.0 + u) + 2.0 * xp.log1p(u) / (u + 2.0)
+
+
+def vector_rate_shape(
+    w: Any, width: Any, xp: Any = jnp, convention: str = "exact", flavours: int = 1
+) -> Any:
+    r"""(3γ_V/n) ∫₀^∞ du u S(u) t(wu): the rate of one active neutrino on vectors and neutrinos.
+
+    S = S_νν + S_t + B(u)(u−1)/BW + (u/3)/BW, BW = (u−1)² + γ_V², are νν → νν and νν̄ → νν̄
+    (2005.03681 eq. 3.5, with the width on the s-channel alone), and each of the n − 1 other
+    `flavours` of neutrinos that couple alike adds
+        u/(1+u) [νν_x] + S_t [νν̄_x] + (u/3)/BW [νν̄ → ν_xν̄_x].
+    u = s/m², w = m²/(4ET), γ_V = Γ_V/m, in units of g⁴/(4πm²).
+
+    "exact": t(z) = ln(1+e^(−z)), Fermi–Dirac targets and Møller velocity.
+    "paper": t(z) = 2∫_z^∞ √(y/z)/(e^y+1) dy, |v₁−v₂| and twice the targets as in 2005.03681.
+
+    The factor in front keeps the value finite for γ_V → 0, where it is π t(w), for every n.
+    For w → 0 it grows like w⁻²; its derivatives overflow in float32 below w = 1e-9.
+    `w` and `width` = γ_V have equal shapes; dimensionless.
     """
-    log_rho = 0.5 * xp.log1p(width**2)
-    alpha = xp.arctan(width)
-    # e^(−2πi(ln r_p/h − ½)) = −e^(2πα/h) e^(−2πi ln ρ/h)
-    growth = xp.exp(-2.0 * np.pi / STEP * alpha)
-    phase = 2.0 * np.pi / STEP * log_rho
-    # 1/(−e^(A−iφ) − 1) = −g e^(iφ)/(1 + g e^(iφ)) with g = e^(−A)
-    den_re = 1.0 + growth * xp.cos(phase)
-    den_im = growth * xp.sin(phase)
-    norm = den_re**2 + den_im**2
-    # −g e^(iφ) conj(den)/norm, where e^(iφ) conj(1 + g e^(iφ)) = e^(iφ) + g
-    fac_re = -growth * (xp.cos(phase) + growth) / norm
-    fac_im = -growth * xp.sin(phase) / norm
-    # ln(1 + e^(−w r_p)): e^(−w(1+iγ)) = ε(cos wγ − i sin wγ)
-    eps = xp.exp(-w)
-    ure, uim = eps * xp.cos(w * width), -eps * xp.sin(w * width)
-    log_re = 0.5 * xp.log1p(2.0 * ure + eps**2)
-    log_im = xp.arctan2(uim, 1.0 + ure)
-    # r_p² = (1 − γ²) + 2iγ
-    sq_re, sq_im = 1.0 - width**2, 2.0 * width
-    prod_re = sq_re * log_re - sq_im * log_im
-    prod_im = sq_re * log_im + sq_im * log_re
-    return -2.0 * np.pi * (prod_re * fac_re - prod_im * fac_im)
+    share = 3.0 / flavours
+
+    def pole(u):
+        on_line = not xp.iscomplexobj(u)
+        B = vector_interference(u, xp) if on_line else _interference_closed(u, xp)
+        return 1.0 + share * B * (1.0 - 1.0 / u)
+
+    def regular(u):
+        cross = vector_same(u, xp) + flavours * vector_exchange(u, xp)
+        return share * u * (cross + (flavours - 1) * (u / (1.0 + u)))
+
+    return _rate(w, width, _vector_targets(convention), pole, regular, xp, hot=2)
+
+
+def _vector_targets(convention: str) -> Any:
+    return _relative_targets if convention == "exact" else _crossed_targets
+
+
+def narrow_vector_rate_shape(w: Any, xp: Any = jnp, convention: str = "exact") -> Any:
+    """π t(w), see `vector_rate_shape`, in the limit of zero width."""
+    return np.pi * _vector_targets(convention)(w, xp)
+
+
+SCALAR_RATE = RateKernel(scalar_rate_shape, narrow_rate_shape)
+
+
+@functools.lru_cache(maxsize=16)
+def vector_rate(convention: str, flavours: int) -> RateKernel:
+    """The kernel of a vector for one convention and number of flavours, the same object always."""
+    return RateKernel(
+        functools.partial(vector_rate_shape, convention=convention, flavours=flavours),
+        functools.partial(narrow_vector_rate_shape, convention=convention),
+    )

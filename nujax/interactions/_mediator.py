@@ -3,7 +3,8 @@ r"""What all mediators of the active neutrino share.
 With x = E/T and w = m²/(4ET), every mediator has
     V_T = (T/x) c_V S(x, m/T),      Γ = (T/x) Σ_k c_k R_k(w, x),
 where the couplings sit in the coefficients c alone and S, R_k are fixed functions. The methods
-evaluate them directly; the fast production path tabulates S and R_k once.
+evaluate them directly; the production paths tabulate S and R_k once: the fast one for `NARROW`
+resonances, the lattice for those of `ANY_WIDTH`.
 """
 
 from __future__ import annotations
@@ -17,13 +18,16 @@ import numpy as np
 
 from ._base import AbstractInteraction
 from ._kernels import potential_shape
+from ._width_expansion import NARROW, WidthExpansion
 
 
-def rate_functions_of(kind: tuple, w: np.ndarray, x: np.ndarray) -> list[np.ndarray]:
+def rate_functions_of(
+    kind: tuple, w: np.ndarray, x: np.ndarray, widths: WidthExpansion = NARROW
+) -> list[np.ndarray]:
     """All R_k(w, x) of a kind of mediator (NumPy float64)."""
     mediator, *choices = kind
     closed = mediator.closed_rate_functions(w, x, np, *choices)
-    return closed + list(mediator.tabulated_rate_functions(w, *choices))
+    return closed + list(mediator.tabulated_rate_functions(w, widths, *choices))
 
 
 class AbstractMediator(AbstractInteraction):
@@ -46,8 +50,8 @@ class AbstractMediator(AbstractInteraction):
         """(x/T)·Γ [1] at w and x of equal shapes."""
 
     @abc.abstractmethod
-    def rate_coefficients(self) -> jax.Array:
-        """c_k [K] of the closed rate functions, then of the tabulated ones."""
+    def rate_coefficients(self, widths: WidthExpansion = NARROW) -> jax.Array:
+        """c_k [K] of the closed rate functions, then of those tabulated for these `widths`."""
 
     @property
     @abc.abstractmethod
@@ -61,22 +65,37 @@ class AbstractMediator(AbstractInteraction):
 
     @staticmethod
     @abc.abstractmethod
-    def tabulated_rate_functions(w: np.ndarray, *choices) -> np.ndarray:
+    def closed_functions_of_w(*choices) -> int:
+        """How many of these, from the first one on, do not depend on x."""
+
+    @staticmethod
+    @abc.abstractmethod
+    def tabulated_rate_functions(w: np.ndarray, widths: WidthExpansion, *choices) -> np.ndarray:
         """R_k(w) [K, …] that take an integral each (NumPy float64)."""
 
     @property
     @abc.abstractmethod
     def largest_tabulated_width(self) -> float:
-        """γ up to which Σ c_k R_k equals `rate_shape` to 1e-6."""
+        """γ up to which Σ c_k R_k of the default widths equals `rate_shape` to 1e-6."""
+
+    def extra_terms(self) -> tuple[AbstractInteraction, ...]:
+        """What Σ c_k R_k leaves out of Γ; production evaluates it by its methods."""
+        return ()
+
+    def check_flavour(self, flavour: str) -> None:
+        """Raise `ValueError` if this mediator does not couple to the neutrino `flavour`."""
+        return None
 
     def interaction_rate(self, E: jax.Array, T: jax.Array, flavour: str) -> jax.Array:
         """Γ [MeV] of one neutrino at E, T [MeV] of equal shapes."""
+        self.check_flavour(flavour)
         E, T = jnp.asarray(E), jnp.asarray(T)
         x = E / T
         return T / x * self.rate_shape(self.mass**2 / (4.0 * E * T), x)
 
     def thermal_potential(self, E: jax.Array, T: jax.Array, flavour: str) -> jax.Array:
         """V_T [MeV] at E, T [MeV] of equal shapes."""
+        self.check_flavour(flavour)
         E, T = jnp.asarray(E), jnp.asarray(T)
         x = E / T
         return T / x * self.potential_coefficient() * potential_shape(x, self.mass / T, jnp)

@@ -16,9 +16,9 @@ from .._checks import (
     check_non_negative,
     check_positive,
 )
-from ._kernels import narrow_rate_shape, scalar_rate_shape
+from ._kernels import SCALAR_RATE, narrow_rate_shape, scalar_rate_shape
 from ._mediator import AbstractMediator
-from ._width_expansion import NARROW
+from ._width_expansion import NARROW, WidthExpansion
 
 _CONVENTIONS = ("exact", "paper")
 # Of the "paper" rate: makes its hot limit λ⁴T²/(256πE), as the source intends with 3.5046.
@@ -102,10 +102,10 @@ class ScalarMediator(AbstractMediator):
             shape = shape + coupling2 * _bose_function(w, x, jnp)
         return self.rate_factor * shape
 
-    def rate_coefficients(self) -> jax.Array:
+    def rate_coefficients(self, widths: WidthExpansion = NARROW) -> jax.Array:
         """Of the closed functions, then of the tabulated ones: (λ²/4π²)(1, γℓ₁, …) or (λ², λ⁴)."""
         coupling2 = self.coupling**2
-        exact = coupling2 / (4.0 * np.pi**2) * NARROW.coefficients(self.relative_width)
+        exact = coupling2 / (4.0 * np.pi**2) * widths.coefficients(self.relative_width)
         closed = [exact[0]] if self.convention == "exact" else [coupling2, coupling2**2]
         closed = closed + [coupling2] * self.bose
         tabulated = exact[1:] if self.convention == "exact" else exact[:0]
@@ -127,10 +127,17 @@ class ScalarMediator(AbstractMediator):
         return functions + [_bose_function(w, x, xp)] * bose
 
     @staticmethod
-    def tabulated_rate_functions(w: np.ndarray, convention: str, bose: bool) -> np.ndarray:
+    def closed_functions_of_w(convention: str, bose: bool) -> int:
+        """All but Bose's."""
+        return 1 if convention == "exact" else 2
+
+    @staticmethod
+    def tabulated_rate_functions(
+        w: np.ndarray, widths: WidthExpansion, convention: str, bose: bool
+    ) -> np.ndarray:
         """[K, …] functions of w that take an integral: what the width adds."""
         if convention == "exact":
-            return w * NARROW.functions(scalar_rate_shape, narrow_rate_shape, w)[1:]
+            return w * widths.functions(*SCALAR_RATE, w)[1:]
         return np.zeros((0, *w.shape))
 
     @property

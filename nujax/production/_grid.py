@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..interactions._kernels import narrow_rate_shape, potential_shape, scalar_rate_shape
+from ..interactions._kernels import potential_shape
 from ..interactions._width_expansion import ANY_WIDTH
 from ..quadrature import WINDOW_REACH
 
@@ -112,20 +112,23 @@ def _potential_table(lattice: Lattice) -> PotentialTable:
 
 
 class RateTable(NamedTuple):
-    """w·R_k(w) [1+K, n] on ln w = (first + i)/steps for every width (NumPy float64)."""
+    """R_k(w) [K, n] on ln 4w = (first + i)/steps, for every width (NumPy float64)."""
 
     values: np.ndarray
     first: int
     steps: int
 
 
-def any_width_rate_table(lattice: Lattice) -> RateTable:
-    """The exact scalar rate kernel for γ_φ up to 1.6, on the lattice of all ln w = 2t − ln 4x."""
-    return _any_width_rate_table(lattice._replace(span=0.0))
+def any_width_rate_table(lattice: Lattice, kind: tuple) -> RateTable:
+    """All rate functions of w alone of a kind of mediator, on the lattice of all ln w = 2t − ln 4x.
+
+    The closed ones first, then those of `ANY_WIDTH`.
+    """
+    return _any_width_rate_table(lattice._replace(span=0.0), kind)
 
 
-@functools.lru_cache(maxsize=8)
-def _any_width_rate_table(lattice: Lattice) -> RateTable:
+@functools.lru_cache(maxsize=32)
+def _any_width_rate_table(lattice: Lattice, kind: tuple) -> RateTable:
     # ln w + ln 4 = 2t − ln x lies on multiples of 1/steps.
     steps = int(np.lcm(2 * lattice.steps_y, lattice.steps_t)) // 2
     steps = (
@@ -138,7 +141,12 @@ def _any_width_rate_table(lattice: Lattice) -> RateTable:
     high = 2 * (lattice.first_t + lattice.tabulated_t) * lattice.h_t - y[0]
     first, last = int(np.floor(low * steps)) - 1, int(np.ceil(high * steps)) + 1
     w = np.exp(np.arange(first, last + 1) / steps) / 4.0
-    return RateTable(w * ANY_WIDTH.functions(scalar_rate_shape, narrow_rate_shape, w), first, steps)
+    mediator, *choices = kind
+    # x is not used by the functions that are kept.
+    closed = mediator.closed_rate_functions(w, np.ones_like(w), np, *choices)
+    closed = closed[: mediator.closed_functions_of_w(*choices)]
+    tabulated = mediator.tabulated_rate_functions(w, ANY_WIDTH, *choices)
+    return RateTable(np.stack([*closed, *tabulated]), first, steps)
 
 
 def window_start(lattice: Lattice, start: jax.Array) -> jax.Array:

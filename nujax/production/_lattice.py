@@ -20,7 +20,6 @@ import numpy as np
 
 from ..interactions._base import sum_of
 from ..interactions._width_expansion import ANY_WIDTH
-from ..interactions.scalar import ScalarMediator
 from ..plasma import Plasma
 from ..quadrature import (
     RESONANCE_ORDER,
@@ -177,31 +176,38 @@ def lattice_rates(
 
 def _mediator_rate(mediator, lattice, first, w, x, sliding):
     """(x/T)Γ of the mediator on the nodes, exact for every width."""
-    if not (isinstance(mediator, ScalarMediator) and mediator.convention == "exact"):
-        return mediator.rate_shape(w, x)
-    # A function of ln w that is tabulated on a fine line, and Bose's term in closed form.
     kind, *choices = mediator.kind
-    table = any_width_rate_table(lattice)
-    line = jnp.dot(
-        ANY_WIDTH.coefficients(mediator.relative_width), jnp.asarray(table.values, w.dtype)
-    )
+    coefficients = mediator.rate_coefficients(ANY_WIDTH)
+    of_w = kind.closed_functions_of_w(*choices)
+    closed = kind.closed_rate_functions(w, x, jnp, *choices)
+    # Functions of ln w are tabulated on a fine line, combined once, before the nodes are filled.
+    table = any_width_rate_table(lattice, mediator.kind)
     if sliding:
-        # Off the nodes of the line: the narrow limit, which falls like e^(−w), is evaluated.
-        narrow, *others = kind.closed_rate_functions(w, x, jnp, *choices)
-        line = line - jnp.asarray(table.values[0], w.dtype)
+        # Off the nodes of the line: closed forms, which fall like e^(−w), are evaluated.
+        on_line, evaluated = np.arange(of_w, len(table.values)), np.arange(len(closed))
+    else:
+        on_line, evaluated = np.arange(len(table.values)), np.arange(of_w, len(closed))
+    rates = [coefficients[k] * closed[k] for k in evaluated]
+    if len(on_line):
+        # Coefficients: closed of w, closed of w and x, tabulated. Lines: without the second.
+        which = np.where(on_line < of_w, on_line, on_line + len(closed) - of_w)
+        line = jnp.dot(coefficients[which], jnp.asarray(table.values[on_line], w.dtype))
+        rates.insert(0, _on_nodes(line, table, lattice, first, w, sliding))
+    return sum_of(rates)
+
+
+def _on_nodes(line, table, lattice, first, w, sliding):
+    """A function on the line of ln w, at the nodes."""
+    if sliding:
         position = (jnp.log(4.0 * w) * table.steps - table.first).ravel()
         left = jax.lax.stop_gradient(jnp.floor(position)) - 2.0
         weights = lagrange_weights(position - left, 6)
         index = left.astype(int)[:, None] + jnp.arange(6)[None, :]
-        values = narrow + jnp.sum(weights * line[index], axis=1).reshape(w.shape)
-    else:
-        others = kind.closed_rate_functions(w, x, jnp, *choices)[1:]
-        per_t = 2 * table.steps // lattice.steps_t
-        y_index = np.round(lattice.log_q * table.steps).astype(int)
-        nodes = per_t * (jnp.arange(lattice.window) + first) - table.first
-        values = line[nodes[:, None] - jnp.asarray(y_index)[None, :]]
-    shape = mediator.coupling**2 / (4.0 * np.pi**2) * values
-    return mediator.rate_factor * sum_of([shape, *(mediator.coupling**2 * f for f in others)])
+        return jnp.sum(weights * line[index], axis=1).reshape(w.shape)
+    per_t = 2 * table.steps // lattice.steps_t
+    y_index = np.round(lattice.log_q * table.steps).astype(int)
+    nodes = per_t * (jnp.arange(lattice.window) + first) - table.first
+    return line[nodes[:, None] - jnp.asarray(y_index)[None, :]]
 
 
 def solve_on_lattice(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import equinox as eqx
 
-from ..interactions._base import AbstractInteraction
+from ..interactions._base import AbstractInteraction, terms_of
+from ..interactions._mediator import AbstractMediator
 from ..plasma import Plasma
 from ..sterile import SterileNeutrino
 from ._boltzmann import BoltzmannQuadrature, check_limits
@@ -40,7 +41,10 @@ def solve_production(
 
 
 def check_arguments(sterile, interaction, plasma, method) -> None:
-    """Raise `TypeError` for arguments of a wrong kind, `ValueError` for inverted limits."""
+    """Raise `TypeError` for arguments of a wrong kind, `ValueError` for bad values.
+
+    These are inverted limits, and a mediator that does not couple to the flavour.
+    """
     for name, value, kind in (
         ("sterile", sterile, SterileNeutrino),
         ("interaction", interaction, AbstractInteraction),
@@ -51,6 +55,9 @@ def check_arguments(sterile, interaction, plasma, method) -> None:
             raise TypeError(
                 f"Argument `{name}` must be of type {kind.__name__}, but is {type(value).__name__}."
             )
+    for term in terms_of(interaction):
+        if isinstance(term, AbstractMediator):
+            term.check_flavour(sterile.flavour)
     check_limits(method, interaction, plasma)
 
 

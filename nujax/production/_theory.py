@@ -45,6 +45,7 @@ def parts_of(interaction: AbstractInteraction) -> Parts:
     for term in terms:
         if mediator is None and isinstance(term, AbstractMediator):
             mediator = term
+            others.extend(term.extra_terms())
         elif standard is None and isinstance(term, StandardModel):
             standard = term
         else:

@@ -1,0 +1,149 @@
+"""Vectors of gauged lepton numbers: the forces L_μ − L_τ and B − L."""
+
+from __future__ import annotations
+
+from typing import final
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jax.typing import ArrayLike
+
+from .._checks import check_choice
+from ..constants import ELECTRON_MASS, FLAVOURS, MUON_MASS, TAU_MASS
+from ._base import AbstractInteraction
+from ._charged import charged_rate_shape, decay_channels
+from .vector import AbstractVector, check_vector
+
+_LEPTON_MASS = {"e": ELECTRON_MASS, "mu": MUON_MASS, "tau": TAU_MASS}
+# Lepton flavours that feel the force. The charges are ±1: only their squares enter rates.
+COUPLED = {"LMuMinusLTau": ("mu", "tau"), "BMinusL": ("e", "mu", "tau")}
+
+
+class AbstractGauged(AbstractVector):
+    """What the gauged vectors share: widths with thresholds, and charged leptons as targets."""
+
+    @classmethod
+    def coupled(cls) -> tuple[str, ...]:
+        """Names of the lepton flavours that feel the force."""
+        return COUPLED[cls.__name__]
+
+    @classmethod
+    def neutrino_flavours(cls) -> int:
+        """See `AbstractVector`."""
+        return len(cls.coupled())
+
+    def _ratios(self) -> list[jax.Array]:
+        return [(_LEPTON_MASS[name] / self.mass) ** 2 for name in self.coupled()]
+
+    def channels(self) -> jax.Array:
+        """N = n + 2 Σ_ℓ (1+2r)√(1−4r), r = m_ℓ²/m², over the open channels."""
+        total = jnp.full_like(self.mass, float(self.neutrino_flavours()))
+        for ratio in self._ratios():
+            total = total + decay_channels(ratio)
+        return total
+
+    def check_flavour(self, flavour: str) -> None:
+        """Raise `ValueError` if the force does not act on this neutrino."""
+        check_choice("flavour", flavour, FLAVOURS)
+        if flavour not in self.coupled():
+            names = " and ".join(f'"{name}"' for name in self.coupled())
+            raise ValueError(
+                f"Argument `flavour` must be among {names}, which feel the force of "
+                f"{type(self).__name__}, but is {flavour!r}."
+            )
+
+    def interaction_rate(self, E: jax.Array, T: jax.Array, flavour: str) -> jax.Array:
+        """Γ [MeV] of one neutrino at E, T [MeV] of equal shapes, on neutrinos and leptons."""
+        charged = sum(term.interaction_rate(E, T, flavour) for term in self.extra_terms())
+        return super().interaction_rate(E, T, flavour) + charged
+
+    def extra_terms(self) -> tuple[AbstractInteraction, ...]:
+        """The charged leptons, whose masses keep them out of the tables."""
+        return (ChargedLeptons(self),)
+
+
+class ChargedLeptons(AbstractInteraction):
+    """The part of a gauged vector's rate that involves charged leptons. Field: the vector."""
+
+    vector: AbstractGauged
+
+    def interaction_rate(self, E: jax.Array, T: jax.Array, flavour: str) -> jax.Array:
+        """Γ [MeV]: annihilation, with the inverse decay ν's share leaves out, and scattering."""
+        E, T = jnp.asarray(E), jnp.asarray(T)
+        v, x = self.vector, E / T
+        w = v.mass**2 / (4.0 * E * T)
+        coupling2, channels = v.coupling**2, v.channels()
+        shape = charged_rate_shape(
+            w, x, v.relative_width, channels, coupling2, v._ratios(), v.convention
+        )
+        return v.rate_factor * (T / x) * shape
+
+    def thermal_potential(self, E: jax.Array, T: jax.Array, flavour: str) -> jax.Array:
+        """0: lepton tadpoles vanish without asymmetry."""
+        return jnp.zeros_like(jnp.asarray(E) * jnp.asarray(T))
+
+
+_SHARED = """
+
+    Fields:
+      mass         m [MeV]
+      coupling     g, 0 ≤ g ≤ √4π
+      convention   "exact" (default) or "paper", the collision rate; static
+      rate_factor  multiplies Γ; default 1
+
+    Potential and on-shell rate are those of `VectorMediator`. Off shell each other flavour of
+    neutrino adds νν_x, νν̄_x and νν̄ → ν_xν̄_x (2005.03681 section 3), and each charged lepton
+    scattering on a massive Fermi–Dirac target and νν̄ → ℓℓ̄. They are in chemical equilibrium
+    without asymmetry. The width is Γ_V = N g²m/24π, N = n + 2 Σ_ℓ (1+2r)√(1−4r), r = m_ℓ²/m².
+    "paper": as `VectorMediator`, but scattering on charged leptons keeps the Møller velocity.
+
+    Raises `ValueError` for a mass ≤ 0, g < 0 or g² > 4π, an unknown convention, and where it is
+    used with a flavour that does not feel it.
+    """
+
+
+@final
+class LMuMinusLTau(AbstractGauged):
+    __doc__ = "Vector of gauged L_μ − L_τ: ν_μ, ν_τ, μ and τ feel it (2005.03681)." + _SHARED
+
+    mass: jax.Array
+    coupling: jax.Array
+    rate_factor: jax.Array
+    convention: str = eqx.field(static=True)
+
+    def __init__(
+        self,
+        mass: ArrayLike,
+        coupling: ArrayLike,
+        convention: str = "exact",
+        rate_factor: ArrayLike = 1.0,
+    ):
+        self.mass, self.coupling, self.convention, self.rate_factor = check_vector(
+            mass, coupling, convention, rate_factor
+        )
+
+
+@final
+class BMinusL(AbstractGauged):
+    __doc__ = (
+        "Vector of gauged B − L: all leptons feel it (2005.03681). Quarks are left out: decays to "
+        "hadrons\n    are negligible below 0.6 GeV, above they would widen the resonance and add "
+        "targets." + _SHARED
+    )
+
+    mass: jax.Array
+    coupling: jax.Array
+    rate_factor: jax.Array
+    convention: str = eqx.field(static=True)
+
+    def __init__(
+        self,
+        mass: ArrayLike,
+        coupling: ArrayLike,
+        convention: str = "exact",
+        rate_factor: ArrayLike = 1.0,
+    ):
+        self.mass, self.coupling, self.convention, self.rate_factor = check_vector(
+            mass, coupling, convention, rate_factor
+        )
