@@ -169,6 +169,7 @@ def test_partly_batched_modules(together):
     assert_same(found, batched(jnp.asarray(points))[0])
 
 
+@pytest.mark.slow
 def test_batched_gradients():
     """vmap(grad) and the gradient of a sum over the batch are grad of each; all finite."""
     points = jnp.asarray(POINTS)

@@ -327,11 +327,6 @@ def solved():
     return found
 
 
-# Resonances without a narrow crossing at which eight nodes per unit of ln T leave 9e-6.
-KNOWN = {
-    "vector-18-paper-100MeV-3e-02": 1.2e-5,
-    "vector-19-paper-1000MeV-1e-02": 1.2e-5,
-}
 # The listed root lies at a fold of the resonance in x, which the fixed momenta behind the listed
 # numbers miss by some 1e-3: see `test_root_at_a_fold`.
 FOLD = "vector-root-{}-50keV-60MeV-0"
@@ -347,8 +342,11 @@ def test_relic_density_and_mean_momentum(problem):
     if problem.id in (FOLD.format("exact"), FOLD.format("paper")):
         assert omega == pytest.approx(problem.relic_density, rel=5e-3)
         return
-    goal = {"smooth": 1e-6, "resonant": 1e-5, "narrow": 1e-4}[problem.tag]
-    goal = KNOWN.get(problem.id, goal)
+    goal = {"smooth": 1e-6, "resonant": 1e-6, "narrow": 1e-4}[problem.tag]
+    if problem.id.endswith(
+        "7.1keV-0.001MeV-0"
+    ):  # T_final = 100 m: made at x ~ 1e-4, where rows end
+        goal = 1e-5
     if status is nj.Status.under_resolved:
         assert problem.tag == "narrow"
         goal = 1e-4
@@ -390,6 +388,7 @@ def test_listed_derivatives(problem):
         assert abs(float(slopes[name]) - expected) < goal, name
 
 
+@pytest.mark.slow
 def test_forward_is_reverse():
     """Both modes agree through the width, weak, strong and resonant: 1e-10."""
     chosen = [p for p in PROBLEMS if p.case.convention == "exact" and p.id.startswith("vector-1")]
