@@ -146,7 +146,7 @@ print(json.dumps({
     [
         ("float64", 1000),
         pytest.param("float32", 1000, marks=pytest.mark.slow),
-        pytest.param("float64", 20_000, marks=pytest.mark.slow),
+        pytest.param("float64", 5000, marks=pytest.mark.slow),
     ],
 )
 def test_default_inputs_everywhere(dtype, points):

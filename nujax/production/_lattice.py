@@ -96,7 +96,8 @@ def lattice_rates(
     log_q = jnp.asarray(lattice.log_q, dtype)
     q = jnp.exp(log_q)
     x = jnp.exp(log_q[None, :] + slide[:, None])
-    T2 = jnp.broadcast_to(T[:, None], x.shape)
+    # A long window may begin far above T_initial: no weights there, but V/Δ ∝ T⁶ would overflow.
+    T2 = jnp.broadcast_to(jnp.minimum(T, 4.0 * T_initial)[:, None], x.shape)
     E = x * T2
 
     if constant:
