@@ -180,16 +180,21 @@ def solved():
 
 @pytest.mark.parametrize("problem", problems.gauged(), ids=repr)
 def test_relic_density_and_mean_momentum(problem):
-    """Ω h² and ⟨x⟩ to 1e-5: measured 9e-7. Folds of the resonance spoil one listed value by 2 %.
+    """Ω h² and ⟨x⟩ to 1e-6: measured 9e-7. Folds of the resonance spoil one listed value by 2 %.
 
-    There (100 MeV, g = 1e-4, on shell) the oracle of a scalar with λ = √2 g decides: 1e-4.
+    There (100 MeV, g = 1e-4, on shell) the oracle of a scalar with λ = √2 g decides; the point is
+    flagged, and 2e-4 off.
     """
-    omega, mean, _ = solved()[problem.id]
-    expected, expected_mean, goal = problem.relic_density, problem.mean_momentum, 1e-5
+    omega, mean, status = solved()[problem.id]
+    expected, expected_mean, goal = problem.relic_density, problem.mean_momentum, 1e-6
     if problem.case.mediator_mass == 100.0 and problem.case.coupling == 1e-4:
         case = replace(problem.case, coupling=np.sqrt(2.0) * problem.case.coupling)
         exact = oracles.relic_density(case)
-        expected, expected_mean, goal = exact.relic_density, exact.mean_momentum, 2e-4
+        expected, expected_mean, goal = exact.relic_density, exact.mean_momentum, 1e-4
+        if status is nj.Status.under_resolved:
+            goal = 3e-4
+    else:
+        assert status is nj.Status.ok
     assert omega == pytest.approx(expected, rel=goal)
     assert mean == pytest.approx(expected_mean, rel=goal)
 
@@ -200,7 +205,7 @@ def test_relic_density_and_mean_momentum(problem):
 def test_gradients_are_finite_and_agree():
     """No NaN below, at and above thresholds, hot and cold; forward = reverse = differences.
 
-    Differences of fourth order: 1e-6, away from the thresholds of the width themselves.
+    Differences of fourth order: 1e-5, away from the thresholds of the width themselves.
     """
     corners = np.array(
         [

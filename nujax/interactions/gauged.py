@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from typing import final
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jax.typing import ArrayLike
 
 from .._checks import check_choice
 from ..constants import ELECTRON_MASS, FLAVOURS, MUON_MASS, TAU_MASS
 from ._base import AbstractInteraction
 from ._charged import charged_rate_shape, decay_channels
-from .vector import AbstractVector, check_vector
+from .vector import AbstractVector
 
 _LEPTON_MASS = {"e": ELECTRON_MASS, "mu": MUON_MASS, "tau": TAU_MASS}
 # Lepton flavours that feel the force. The charges are ±1: only their squares enter rates.
@@ -94,8 +92,9 @@ _SHARED = """
 
     Potential and on-shell rate are those of `VectorMediator`. Off shell each other flavour of
     neutrino adds νν_x, νν̄_x and νν̄ → ν_xν̄_x (2005.03681 section 3), and each charged lepton
-    scattering on a massive Fermi–Dirac target and νν̄ → ℓℓ̄. They are in chemical equilibrium
-    without asymmetry. The width is Γ_V = N g²m/24π, N = n + 2 Σ_ℓ (1+2r)√(1−4r), r = m_ℓ²/m².
+    scattering on a massive Fermi–Dirac target and νν̄ → ℓℓ̄, all leptons in equilibrium without
+    asymmetry. The width is Γ_V = N g²m/24π, N = n + 2 Σ_ℓ (1+2r)√(1−4r), r = m_ℓ²/m². It is not
+    differentiable in m at the thresholds m = 2m_ℓ, where √(1−4r) has an infinite slope.
     "paper": as `VectorMediator`, but scattering on charged leptons keeps the Møller velocity.
 
     Raises `ValueError` for a mass ≤ 0, g < 0 or g² > 4π, an unknown convention, and where it is
@@ -107,22 +106,6 @@ _SHARED = """
 class LMuMinusLTau(AbstractGauged):
     __doc__ = "Vector of gauged L_μ − L_τ: ν_μ, ν_τ, μ and τ feel it (2005.03681)." + _SHARED
 
-    mass: jax.Array
-    coupling: jax.Array
-    rate_factor: jax.Array
-    convention: str = eqx.field(static=True)
-
-    def __init__(
-        self,
-        mass: ArrayLike,
-        coupling: ArrayLike,
-        convention: str = "exact",
-        rate_factor: ArrayLike = 1.0,
-    ):
-        self.mass, self.coupling, self.convention, self.rate_factor = check_vector(
-            mass, coupling, convention, rate_factor
-        )
-
 
 @final
 class BMinusL(AbstractGauged):
@@ -131,19 +114,3 @@ class BMinusL(AbstractGauged):
         "hadrons\n    are negligible below 0.6 GeV, above they would widen the resonance and add "
         "targets." + _SHARED
     )
-
-    mass: jax.Array
-    coupling: jax.Array
-    rate_factor: jax.Array
-    convention: str = eqx.field(static=True)
-
-    def __init__(
-        self,
-        mass: ArrayLike,
-        coupling: ArrayLike,
-        convention: str = "exact",
-        rate_factor: ArrayLike = 1.0,
-    ):
-        self.mass, self.coupling, self.convention, self.rate_factor = check_vector(
-            mass, coupling, convention, rate_factor
-        )

@@ -20,12 +20,32 @@ _LARGEST_COUPLING = float(np.sqrt(4.0 * np.pi))
 
 
 class AbstractVector(AbstractMediator):
-    """What the vectors share: potential, and the rate on neutrinos of `neutrino_flavours`."""
+    """What the vectors share: fields, potential, and the rate on `neutrino_flavours`.
 
-    mass: eqx.AbstractVar[jax.Array]
-    coupling: eqx.AbstractVar[jax.Array]
-    rate_factor: eqx.AbstractVar[jax.Array]
-    convention: eqx.AbstractVar[str]
+    Raises `ValueError` for a mass ≤ 0, g < 0 or g² > 4π, rate_factor ≤ 0, or an unknown convention.
+    """
+
+    mass: jax.Array
+    coupling: jax.Array
+    rate_factor: jax.Array
+    convention: str = eqx.field(static=True)
+
+    def __init__(
+        self,
+        mass: ArrayLike,
+        coupling: ArrayLike,
+        convention: str = "exact",
+        rate_factor: ArrayLike = 1.0,
+    ):
+        check_positive("mass", mass)
+        check_non_negative("coupling", coupling)
+        check_at_most("coupling", coupling, _LARGEST_COUPLING, "√4π, perturbativity")
+        check_positive("rate_factor", rate_factor)
+        check_choice("convention", convention, _CONVENTIONS)
+        self.mass = jnp.asarray(mass, dtype=jnp.result_type(float, mass))
+        self.coupling = jnp.asarray(coupling, dtype=jnp.result_type(float, coupling))
+        self.rate_factor = jnp.asarray(rate_factor, dtype=jnp.result_type(float, rate_factor))
+        self.convention = convention
 
     @staticmethod
     def neutrino_flavours() -> int:
@@ -87,22 +107,6 @@ class AbstractVector(AbstractMediator):
         return NARROW.largest
 
 
-def check_vector(
-    mass: ArrayLike, coupling: ArrayLike, convention: str, rate_factor: ArrayLike
-) -> tuple[jax.Array, jax.Array, str, jax.Array]:
-    """The fields of a vector, checked: mass > 0, 0 ≤ g² ≤ 4π, rate_factor > 0, known convention."""
-    check_positive("mass", mass)
-    check_non_negative("coupling", coupling)
-    check_at_most("coupling", coupling, _LARGEST_COUPLING, "√4π, perturbativity")
-    check_positive("rate_factor", rate_factor)
-    check_choice("convention", convention, _CONVENTIONS)
-    mass, coupling, factor = (
-        jnp.asarray(value, dtype=jnp.result_type(float, value))
-        for value in (mass, coupling, rate_factor)
-    )
-    return mass, coupling, convention, factor
-
-
 @final
 class VectorMediator(AbstractVector):
     r"""Neutrinophilic vector V with L = g ν̄_a γ^μ P_L ν_a V_μ (2005.03681).
@@ -134,19 +138,3 @@ class VectorMediator(AbstractVector):
 
     Raises `ValueError` for a mass ≤ 0, g < 0 or g² > 4π, or an unknown convention.
     """
-
-    mass: jax.Array
-    coupling: jax.Array
-    rate_factor: jax.Array
-    convention: str = eqx.field(static=True)
-
-    def __init__(
-        self,
-        mass: ArrayLike,
-        coupling: ArrayLike,
-        convention: str = "exact",
-        rate_factor: ArrayLike = 1.0,
-    ):
-        self.mass, self.coupling, self.convention, self.rate_factor = check_vector(
-            mass, coupling, convention, rate_factor
-        )

@@ -67,6 +67,9 @@ class BoltzmannQuadrature(AbstractMethod):
                    not neutrinos). Both limits are sharp.
     keep_history   store df/d ln z against T in the result
 
+    Momenta from 2e-4 to 66 in p/T_final are kept: what is made below (1e-5 of Ω h² where T_final
+    is 100 times a mediator's mass, nothing otherwise) is left out of the lattice's numbers.
+
     Fast fixed nodes serve where no resonance is narrow; points they cannot resolve go to the
     lattice of `nujax.production._lattice`. `error_estimate` and `status` say how it went.
     """

@@ -263,11 +263,9 @@ def solve_on_lattice(
         lag = jnp.dot(uneven, jnp.abs(change) * follows)
 
     rows = slice(None, None, 4)
-    # The barrier keeps the strided copies out of the passes over them, which vectorise then.
-    thin = jax.lax.optimization_barrier(
-        jax.lax.stop_gradient([part[:, rows] for part in (fine, gamma, a, width, spread2)])
+    thin_fine, thin_gamma, thin_a, thin_width, thin_spread2 = jax.lax.stop_gradient(
+        tuple(part[:, rows] for part in (fine, gamma, a, width, spread2))
     )
-    thin_fine, thin_gamma, thin_a, thin_width, thin_spread2 = thin
     plain = thin_gamma / (thin_a**2 + thin_width**2)
     lower = resonance_weight(thin_a, thin_width, thin_spread2, order=RESONANCE_ORDER - 1)
     coarse = thin_gamma * lower

@@ -68,7 +68,7 @@ class ProductionResult(eqx.Module):
     def distribution(self, x: ArrayLike) -> jax.Array:
         """f_νs(x) at any x > 0, elementwise: eighth-order interpolation of f/f_FD in ln x.
 
-        Outside the tabulated range (2e-4 … 60) f/f_FD is held constant.
+        Outside the tabulated range (2e-4 … 66) f/f_FD is held constant.
         """
         x = jnp.asarray(x, dtype=self.f.dtype)
         log_x = jnp.log(self.x)

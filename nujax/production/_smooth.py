@@ -35,6 +35,7 @@ from ..quadrature import WINDOW_REACH, MomentumRule, exponential_momenta, window
 from ..statistics import fermi_dirac
 from ..sterile import SterileNeutrino
 from ._grid import LOG_RATIO_MAX, LOG_RATIO_MIN, MAX_SLIDE, central_change
+from ._smooth_error import aliased, beyond_the_limits, unresolved_resonances
 from ._theory import Parts
 
 # Nodes per unit of t. Constant g*: exponential convergence. With g*(T) the integrand has the
@@ -80,7 +81,7 @@ _CAP = 1e18
 # T_final, so that functions of (T, x) along a comoving momentum are functions of T alone.
 _T_REFERENCE = float(np.exp(-9.0))
 # Every third momentum serves the estimate of unresolved resonances; those come first, so that they
-# are contiguous. `_natural` puts momenta back in order.
+# are contiguous.
 _THIN = slice(1, None, 3)
 _TYPICAL_SLIDE = 0.5
 
@@ -338,7 +339,7 @@ def solve_on_nodes(
     measure = jnp.asarray(rule.weights * rule.x**2, dtype)
     number, momentum = jnp.dot(measure, f), jnp.dot(measure * q, f)
     per_conversion = measure * fermi_dirac(q) / q
-    missed = _unresolved(
+    missed = unresolved_resonances(
         c,
         gamma[:, :thin],
         potential[:, :thin],
@@ -346,8 +347,8 @@ def solve_on_nodes(
         column,
         per_conversion[:thin],
     )
-    missed = missed + _beyond(start, stop, column, ratio, per_conversion)
-    missed = missed + _aliased(start, stop, rate_scale, ratio, per_conversion, number)
+    missed = missed + beyond_the_limits(start, stop, column, ratio, per_conversion)
+    missed = missed + aliased(start, stop, rate_scale, ratio, per_conversion, number)
     tiny = jnp.finfo(dtype).tiny
     unresolved = jnp.where(too_fast, 1.0, missed / (number + tiny))
     return SmoothSums(number * final**3, momentum * final**4, jax.lax.stop_gradient(unresolved))
@@ -444,72 +445,3 @@ def _mediator_terms(mediator, mass2, offset, window, T, x, basis):
     for c, table in zip(of_rates[len(closed) :], rates[len(closed) :], strict=True):
         rate = rate + jnp.einsum("js,jsm->jm", c * basis, table)
     return rate, jnp.einsum("js,jsm->jm", of_level * basis, level), changes
-
-
-def _aliased(start, stop, rate_scale, ratio, measure, number):
-    """What the trapezoid rule folds back of frequencies that the nodes in t do not resolve.
-
-    The sum with alternating signs is the content at half the frequency that folds to zero; where
-    the spectrum falls exponentially its square is a bound. A gentle taper takes the place of the
-    sharp limits, which have such frequencies of their own.
-    """
-    node = jnp.arange(len(rate_scale)).astype(rate_scale.dtype)
-    inside = jnp.minimum(node - start, stop - node) - _FAR
-    taper = 1.0 / (1.0 + jnp.exp(jnp.clip(-inside / 1.2, -80.0, 80.0)))
-    signs = np.where(np.arange(len(rate_scale)) % 2, -1.0, 1.0).astype(rate_scale.dtype)
-    alternate = jnp.dot(jnp.abs(jnp.dot(rate_scale * taper * signs, ratio)), measure)
-    return alternate * alternate / (number + jnp.finfo(number.dtype).tiny)
-
-
-def _beyond(start, stop, column, ratio, measure):
-    """What the sum takes from nodes far outside of the sharp limits, which ought to be nothing.
-
-    Their weights are small, but a resonance that lies just there may be 1e6 times higher than all
-    between the limits. Smooth integrands leave 1e-7 of the result.
-    """
-    node = jnp.arange(len(column))
-    outside = (node < start - _FAR) | (node > stop + _FAR)
-    return jnp.dot(jnp.dot(jnp.where(outside, jnp.abs(column), 0.0), ratio), measure)
-
-
-_FAR = 8  # nodes
-
-
-def _unresolved(c, gamma, potential, changes, column, measure):
-    """What the trapezoid rule may miss of ∫q²f dq at resonances, from every third momentum.
-
-    A Lorentzian of half-width w = γ/2 that a crosses in steps Δa is summed with a relative error
-    2/(e^z − 1), z = 2πw/|Δa|, of its integral γπ/(w|Δa|). (Δ²s² would only make it wider.) That
-    is so along t, where exactly one node per crossing has |a| < |Δa|/2, and along q where the
-    resonance folds back or follows t: a hardly changes in t, or has an extremum, near zero against
-    its change in q.
-
-    γ, U and its `changes`, ΔU and Δ²U in t and ΔU in q, are [window, thin].
-    """
-    c, gamma, potential, changes, column = jax.lax.stop_gradient(
-        (c, gamma, potential, changes, column)
-    )
-    change, curve, across = (jnp.abs(part) for part in changes)
-    detuning = jnp.abs(c - potential)
-    # A little more than half a step: neighbours differ by more than the local slope says.
-    crossing = jnp.where(detuning < 0.6 * change, 1.0, 0.0)
-    fold = (change < 0.7 * curve) & (detuning < 3.0 * across)
-    # The resonance stays near a fold for as many nodes as a takes to leave it.
-    nodes = 1.0 + jnp.minimum(jnp.sqrt(across / (curve + 1e-30)), 30.0)
-    size = jnp.where(fold, jnp.maximum(across, change), change)
-    tail = jnp.where(fold, nodes, crossing) * _missed(gamma, size)
-    return 3.0 * jnp.dot(jnp.dot(jnp.abs(column), tail), measure)
-
-
-def _missed(gamma, change):
-    """Error of Σ γ/(γ²/4 + a²) over nodes that are `change` > 0 apart in a."""
-    size = change + 1e-30
-    z = jnp.minimum(np.pi * gamma / size, 60.0)
-    # e^z − 1 from below: a truncated series to the eighth power, close up to z ~ 10
-    u = z * 0.125
-    growth = 1.0 + u * (1.0 + u * (0.5 + u * (1.0 / 6.0)))
-    growth = growth * growth
-    growth = growth * growth
-    growth = growth * growth
-    tiny = float(jnp.finfo(gamma.dtype).tiny) ** 0.5
-    return (4.0 * np.pi) / (size * (growth - 1.0) + tiny)
