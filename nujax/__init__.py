@@ -32,7 +32,9 @@ if TYPE_CHECKING:
     from .production import BoltzmannODE as BoltzmannODE
     from .production import BoltzmannQuadrature as BoltzmannQuadrature
     from .production import ProductionResult as ProductionResult
+    from .production import Regime as Regime
     from .production import Status as Status
+    from .production import production_regime as production_regime
     from .production import solve_production as solve_production
     from .sterile import SterileNeutrino as SterileNeutrino
 
@@ -52,7 +54,9 @@ _HOME = {
     "BoltzmannQuadrature": "production",
     "BoltzmannODE": "production",
     "solve_production": "production",
+    "production_regime": "production",
     "ProductionResult": "production",
+    "Regime": "production",
     "Status": "production",
     "relic_density": "abundance",
     "relic_density_and_status": "abundance",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,10 +9,15 @@ import jax.core
 import numpy as np
 
 
-def _concrete(value: Any) -> np.ndarray | None:
+def _concrete(name: str, value: Any) -> np.ndarray | None:
     """The value as a NumPy array, or None while JAX traces it (then there is nothing to check)."""
     if isinstance(value, jax.core.Tracer):
         return None
+    if isinstance(value, str):
+        raise TypeError(
+            f"Argument `{name}` must be a number, but is {value!r}. "
+            "Units are factors: 1.0 * nujax.units.GeV."
+        )
     try:
         return np.asarray(value, dtype=float)
     except (TypeError, ValueError):
@@ -26,7 +30,7 @@ def _first_bad(array: np.ndarray, good: np.ndarray) -> float:
 
 def check_positive(name: str, value: Any) -> None:
     """Raise `ValueError` unless every concrete element of `value` is finite and positive."""
-    array = _concrete(value)
+    array = _concrete(name, value)
     if array is None:
         return
     good = np.isfinite(array) & (array > 0)
@@ -36,7 +40,7 @@ def check_positive(name: str, value: Any) -> None:
 
 def check_non_negative(name: str, value: Any) -> None:
     """Raise `ValueError` unless every concrete element of `value` is finite and not negative."""
-    array = _concrete(value)
+    array = _concrete(name, value)
     if array is None:
         return
     good = np.isfinite(array) & (array >= 0)
@@ -47,7 +51,7 @@ def check_non_negative(name: str, value: Any) -> None:
 
 def check_in_range(name: str, value: Any, low: float, high: float) -> None:
     """Raise `ValueError` unless every concrete element of `value` lies strictly in (low, high)."""
-    array = _concrete(value)
+    array = _concrete(name, value)
     if array is None:
         return
     good = np.isfinite(array) & (array > low) & (array < high)
@@ -58,13 +62,24 @@ def check_in_range(name: str, value: Any, low: float, high: float) -> None:
 
 def check_at_most(name: str, value: Any, high: float, why: str) -> None:
     """Raise `ValueError` if a concrete element of `value` exceeds `high`."""
-    array = _concrete(value)
+    array = _concrete(name, value)
     if array is None:
         return
     good = ~(array > high)
     if not good.all():
         bad = _first_bad(array, good)
         raise ValueError(f"Argument `{name}` must be at most {high:.6g} ({why}), but is {bad}.")
+
+
+def check_at_least(name: str, value: Any, low: float, why: str) -> None:
+    """Raise `ValueError` if a concrete element of `value` is below `low`."""
+    array = _concrete(name, value)
+    if array is None:
+        return
+    good = ~(array < low)
+    if not good.all():
+        bad = _first_bad(array, good)
+        raise ValueError(f"Argument `{name}` must be at least {low:.6g} ({why}), but is {bad}.")
 
 
 def check_choice(name: str, value: Any, choices: Sequence[str]) -> None:
@@ -76,12 +91,9 @@ def check_choice(name: str, value: Any, choices: Sequence[str]) -> None:
 
 def check_window(T_initial: Any, T_final: Any) -> None:
     """Raise `ValueError` if concrete temperatures do not fall from T_initial to T_final."""
-    high, low = _concrete(T_initial), _concrete(T_final)
+    high, low = _concrete("T_initial", T_initial), _concrete("T_final", T_final)
     if high is not None and low is not None and not np.all(high > low):
         raise ValueError(
             "Argument `T_final` must be below `T_initial`, "
             f"but they are {np.max(low):.6g} and {np.min(high):.6g} MeV."
         )
-
-
-PERTURBATIVE_COUPLING = 4.0 * math.pi

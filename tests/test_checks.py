@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from nujax._checks import (
-    PERTURBATIVE_COUPLING,
+    check_at_least,
     check_at_most,
     check_choice,
     check_in_range,
@@ -75,11 +75,28 @@ def test_open_interval(bad):
 
 def test_largest_coupling():
     """λ = 4π itself is allowed, anything above is not; NaN is the business of another check."""
-    assert pytest.approx(4.0 * np.pi, rel=1e-15) == PERTURBATIVE_COUPLING
-    check_at_most("coupling", PERTURBATIVE_COUPLING, PERTURBATIVE_COUPLING, "why")
-    check_at_most("coupling", NAN, PERTURBATIVE_COUPLING, "why")
-    assert sentence(check_at_most, "coupling", 13, PERTURBATIVE_COUPLING, "4π") == (
+    largest = 4.0 * np.pi
+    check_at_most("coupling", largest, largest, "why")
+    check_at_most("coupling", NAN, largest, "why")
+    assert sentence(check_at_most, "coupling", 13, largest, "4π") == (
         "Argument `coupling` must be at most 12.5664 (4π), but is 13.0."
+    )
+
+
+def test_smallest_mass():
+    """The limit itself is allowed, anything below is not."""
+    check_at_least("mass", [1e-3, 1.0], 1e-3, "why")
+    assert sentence(check_at_least, "mass", [1.0, 5e-4], 1e-3, "1 keV") == (
+        "Argument `mass` must be at least 0.001 (1 keV), but is 0.0005."
+    )
+
+
+def test_text_is_no_number():
+    """A quantity with its unit as text is answered with the way to write it."""
+    with pytest.raises(TypeError, match="Argument `mass`") as caught:
+        check_positive("mass", "1GeV")
+    assert str(caught.value) == (
+        "Argument `mass` must be a number, but is '1GeV'. Units are factors: 1.0 * nujax.units.GeV."
     )
 
 
@@ -113,6 +130,7 @@ def test_traced_values_are_not_checked():
         check_non_negative("coupling", value)
         check_in_range("sin2_2theta", value, 0.0, 1.0)
         check_at_most("coupling", value, 1.0, "why")
+        check_at_least("mass", value, 0.0, "why")
         check_window(value, 1.0)
         check_window(1.0, value)
         return 2.0 * value

@@ -81,6 +81,10 @@ def test_json_is_one_complete_object(nujax):
         "t_final": 0.1,
         "energy_unit": "MeV",
     }
+    regime = answer["regime"]
+    assert regime["name"] == "A"
+    assert regime["z_2"] < regime["z_1"] < regime["z_0"]
+    assert sum(regime["shares"].values()) == pytest.approx(1.0, abs=1e-9)
     assert answer["gradient"] == {
         "mass": pytest.approx(2.0447971905614635, rel=1e-5),
         "sin2_2theta": pytest.approx(1.0, rel=1e-5),
@@ -162,6 +166,11 @@ def test_convention_without_mediator_is_a_warning(nujax):
         (
             [*_VECTOR, "lmu-ltau", "--flavour", "e"],
             "Argument `flavour` must be mu or tau, which feel the force L_μ − L_τ, but is e.",
+        ),
+        ([*_SCALAR, "--mediator-mass", "0.5keV"], "Argument `mediator-mass` must be at least 1keV"),
+        (
+            [*_SCALAR, "--mediator-mass", "1000TeV"],
+            "Argument `T_final` must be at least a mediator mass divided by",
         ),
         ([*_SCALAR, "--mediator-mass", "1"], "Argument `mediator-mass` must carry a unit"),
         ([*_SCALAR, "--coupling", "12.6"], "Argument `coupling` must lie between 0 and 4π"),
@@ -260,6 +269,17 @@ def test_new_file_has_the_permissions_of_any_new_file(tmp_path):
     assert (tmp_path / "b").read_text() == "other"
 
 
+class _Regime:
+    """Made by the Standard Model, with one of the three times."""
+
+    names, name = ("DW", "A", "B", "C"), "DW"
+    shares = (1.0, 0.0, 0.0, 0.0)
+    z_0, z_1, z_2 = 0.0, 0.01, None
+
+    def __str__(self):
+        return "DW (100.0%: words)"
+
+
 def _result(status="ok", relic_density=0.1, error_estimate=1e-9):
     return SimpleNamespace(
         relic_density=relic_density,
@@ -267,6 +287,7 @@ def _result(status="ok", relic_density=0.1, error_estimate=1e-9):
         comoving_yield=1e-5,
         status=SimpleNamespace(name=status),
         error_estimate=error_estimate,
+        regime=_Regime(),
         warnings=lambda: [],
     )
 

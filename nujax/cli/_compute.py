@@ -6,6 +6,7 @@ import numpy as np
 
 import nujax as nj
 from nujax.production._boltzmann import integration_limits
+from nujax.production._solve import check_arguments
 from nujax.statistics import fermi_dirac
 
 from ._inputs import BadInput, Inputs
@@ -21,9 +22,9 @@ def solve(inputs: Inputs) -> nj.ProductionResult:
 def check_limits(inputs: Inputs) -> None:
     """Checks the temperatures against the default of the limit that was left out.
 
-    Raises `BadInput` if production would end before it starts.
+    Raises `BadInput` if production would end before it starts, or where no kernel is tabulated.
     """
-    _, interaction = _theory(inputs, inputs.parameters())
+    sterile, interaction = _theory(inputs, inputs.parameters())
     limits = integration_limits(_method(inputs), interaction, _plasma(inputs), jnp.float64)
     initial, final = (float(limit) for limit in limits)
     if final >= initial:
@@ -31,6 +32,10 @@ def check_limits(inputs: Inputs) -> None:
             f"Argument `t-final` must lie below `t-initial` ({initial:g} MeV), "
             f"but is {final:g} MeV."
         )
+    try:
+        check_arguments(sterile, interaction, _plasma(inputs), _method(inputs))
+    except ValueError as error:
+        raise BadInput(str(error)) from error
 
 
 def log_gradient(inputs: Inputs) -> dict[str, float]:

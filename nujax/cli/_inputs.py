@@ -10,6 +10,7 @@ from nujax.constants import FLAVOURS
 from nujax.units import parse_quantity
 
 MEDIATORS = ("scalar", "vector", "lmu-ltau", "b-l")
+LIGHTEST_MEDIATOR = 1e-3  # [MeV]; as in nujax.interactions, which would load JAX
 CONVENTIONS = ("exact", "paper")
 INPUT_SETS = ("precise", "paper")
 DEGREES = ("saikawa-shirai", "borsanyi")
@@ -113,6 +114,8 @@ def read_inputs(
         raise BadInput(
             f"Argument `sin2-2theta` must lie between 0 and 1 (exclusive), but is {sin2_2theta}."
         )
+    if checked.mediator_mass is not None and checked.mediator_mass < LIGHTEST_MEDIATOR:
+        raise BadInput(f"Argument `mediator-mass` must be at least 1keV, but is {mediator_mass}.")
     largest, name = (4 * math.pi, "4π") if mediator == "scalar" else (2 * math.pi**0.5, "√4π")
     if checked.coupling is not None and not 0 < checked.coupling <= largest:
         raise BadInput(f"Argument `coupling` must lie between 0 and {name}, but is {coupling}.")

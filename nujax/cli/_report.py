@@ -66,6 +66,7 @@ def answer(
     values |= {
         "status": status,
         "error_estimate": number(result.error_estimate),
+        "regime": _regime(result.regime),
         "warnings": [*(str(text) for text in result.warnings()), *_ignored_options(inputs)],
     }
     if gradient is not None:
@@ -104,6 +105,7 @@ def print_tables(inputs: Inputs, report: Mapping[str, Any], *, stderr: bool = Fa
     table.add_row("Ω h²", _digits(omega), share)
     table.add_row("⟨p/T⟩", _digits(report["mean_momentum"]), "mean momentum, 3.151 if thermal")
     table.add_row("n/s", _digits(report["comoving_yield"]), "comoving yield, ν and antiν together")
+    table.add_row("regime", *_regime_words(report["regime"]))
     error = report["error_estimate"]
     table.add_row(
         "status", report["status"], "" if error is None else f"relative error about {error:.1e}"
@@ -167,6 +169,21 @@ def _permissions(path: Path) -> int:
     mask = os.umask(0)
     os.umask(mask)
     return 0o666 & ~mask
+
+
+def _regime(regime: Any) -> dict[str, Any]:
+    """What made the sterile neutrinos; z = 1 MeV/T, None where there is no such temperature."""
+    shares = dict(zip(regime.names, (number(share) for share in regime.shares), strict=True))
+    times = {name: number(getattr(regime, name)) for name in ("z_0", "z_1", "z_2")}
+    return {"name": regime.name, "description": str(regime), "shares": shares, **times}
+
+
+def _regime_words(regime: Mapping[str, Any]) -> tuple[str, str]:
+    """Name, and where: the temperatures that end collisions and suppression of the mixing."""
+    ends = {"z_0": "Γ = H", "z_1": "Δ = max(|V|, Γ)", "z_2": "T = m"}
+    places = [f"{ends[name]} at {1.0 / regime[name]:.3g} MeV" for name in ends if regime[name]]
+    _, _, words = regime["description"].partition(" ")
+    return regime["name"], "; ".join([words.strip("()"), *places])
 
 
 def _ignored_options(inputs: Inputs) -> list[str]:

@@ -10,12 +10,14 @@ resonances, the lattice for those of `ANY_WIDTH`.
 from __future__ import annotations
 
 import abc
+from collections.abc import Mapping
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from .._checks import check_at_least, check_at_most, check_non_negative, check_positive
 from ._base import AbstractInteraction
 from ._kernels import potential_shape
 from ._width_expansion import NARROW, WidthExpansion
@@ -28,6 +30,27 @@ def rate_functions_of(
     mediator, *choices = kind
     closed = mediator.closed_rate_functions(w, x, np, *choices)
     return closed + list(mediator.tabulated_rate_functions(w, widths, *choices))
+
+
+LIGHTEST = 1e-3  # MeV
+
+
+def check_mediator(mass, coupling, rate_factor, largest: float, name: str) -> None:
+    """Raise `ValueError` for numbers that no mediator can have; `name` writes out `largest`.
+
+    A coupling is one number (or a batch of them): that of the flavour that mixes, to itself.
+    """
+    check_positive("mass", mass)
+    check_at_least("mass", mass, LIGHTEST, "1 keV, the lightest that the kernels cover")
+    if isinstance(coupling, Mapping) or np.shape(coupling) in ((2, 2), (3, 3)):
+        raise ValueError(
+            "Argument `coupling` must be one number, of the flavour that mixes to itself, but is a "
+            "matrix of flavours. Off-diagonal couplings are left out: they turn one active flavour "
+            "into another, which needs the coherent evolution of several active flavours."
+        )
+    check_non_negative("coupling", coupling)
+    check_at_most("coupling", coupling, largest, f"{name}, perturbativity")
+    check_positive("rate_factor", rate_factor)
 
 
 class AbstractMediator(AbstractInteraction):
@@ -61,7 +84,10 @@ class AbstractMediator(AbstractInteraction):
     @staticmethod
     @abc.abstractmethod
     def closed_rate_functions(w, x, xp, *choices) -> list:
-        """R_k(w, x) in closed form, NumPy or JAX by `xp`, for the static choices of `kind`."""
+        """R_k(w, x) in closed form, NumPy or JAX by `xp`, for the static choices of `kind`.
+
+        The narrow resonance comes first.
+        """
 
     @staticmethod
     @abc.abstractmethod
@@ -77,6 +103,16 @@ class AbstractMediator(AbstractInteraction):
     @abc.abstractmethod
     def largest_tabulated_width(self) -> float:
         """γ up to which Σ c_k R_k of the default widths equals `rate_shape` to 1e-6."""
+
+    def on_shell_shape(self, w: jax.Array, x: jax.Array) -> jax.Array:
+        """The part of (x/T)Γ [1] whose boson is on shell, as of a narrow resonance."""
+        kind, *choices = self.kind
+        return self.rate_coefficients()[0] * kind.closed_rate_functions(w, x, jnp, *choices)[0]
+
+    def on_shell_rate(self, E: jax.Array, T: jax.Array) -> jax.Array:
+        """The part of Γ [MeV] whose boson is on shell, at E, T [MeV] of equal shapes."""
+        x = E / T
+        return T / x * self.on_shell_shape(self.mass**2 / (4.0 * E * T), x)
 
     def extra_terms(self) -> tuple[AbstractInteraction, ...]:
         """What Σ c_k R_k leaves out of Γ; production evaluates it by its methods."""

@@ -97,8 +97,8 @@ _SHARED = """
     differentiable in m at the thresholds m = 2m_ℓ, where √(1−4r) has an infinite slope.
     "paper": as `VectorMediator`, but scattering on charged leptons keeps the Møller velocity.
 
-    Raises `ValueError` for a mass ≤ 0, g < 0 or g² > 4π, an unknown convention, and where it is
-    used with a flavour that does not feel it.
+    Raises `ValueError` for a mass below 1 keV, g < 0, g² > 4π or a matrix of couplings, an unknown
+    convention, and where it is used with a flavour that does not feel it.
     """
 
 

@@ -9,17 +9,12 @@ import numpy as np
 import scipy.special
 from jax.typing import ArrayLike
 
-from .._checks import (
-    PERTURBATIVE_COUPLING,
-    check_at_most,
-    check_choice,
-    check_non_negative,
-    check_positive,
-)
+from .._checks import check_choice
 from ._kernels import SCALAR_RATE, narrow_rate_shape, scalar_rate_shape
-from ._mediator import AbstractMediator
+from ._mediator import AbstractMediator, check_mediator
 from ._width_expansion import NARROW, WidthExpansion
 
+_LARGEST_COUPLING = 4.0 * np.pi
 _CONVENTIONS = ("exact", "paper")
 # Of the "paper" rate: makes its hot limit λ⁴T²/(256πE), as the source intends with 3.5046.
 _HEAVY_CUT = float(np.pi * np.sqrt(56.0 / 45.0))
@@ -52,7 +47,8 @@ class ScalarMediator(AbstractMediator):
 
     Neglected: pair production φφ*, which matters at T ≳ 4m/λ only.
 
-    Raises `ValueError` for a mass ≤ 0, λ < 0 or λ > 4π, or an unknown convention.
+    Raises `ValueError` for a mass below 1 keV, λ < 0, λ > 4π or a matrix of couplings, or an
+    unknown convention.
     """
 
     mass: jax.Array
@@ -69,10 +65,7 @@ class ScalarMediator(AbstractMediator):
         bose: bool = False,
         rate_factor: ArrayLike = 1.0,
     ):
-        check_positive("mass", mass)
-        check_non_negative("coupling", coupling)
-        check_at_most("coupling", coupling, PERTURBATIVE_COUPLING, "4π, perturbativity")
-        check_positive("rate_factor", rate_factor)
+        check_mediator(mass, coupling, rate_factor, _LARGEST_COUPLING, "4π")
         check_choice("convention", convention, _CONVENTIONS)
         self.mass = jnp.asarray(mass, dtype=jnp.result_type(float, mass))
         self.coupling = jnp.asarray(coupling, dtype=jnp.result_type(float, coupling))
@@ -110,6 +103,13 @@ class ScalarMediator(AbstractMediator):
         closed = closed + [coupling2] * self.bose
         tabulated = exact[1:] if self.convention == "exact" else exact[:0]
         return self.rate_factor * jnp.concatenate([jnp.stack(closed), tabulated])
+
+    def on_shell_shape(self, w: jax.Array, x: jax.Array) -> jax.Array:
+        """The part of (x/T)Γ [1] whose boson is on shell, Bose's included."""
+        shape = super().on_shell_shape(w, x)
+        if self.bose:
+            shape = shape + self.rate_factor * self.coupling**2 * _bose_function(w, x, jnp)
+        return shape
 
     @property
     def kind(self) -> tuple:

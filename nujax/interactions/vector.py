@@ -10,9 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
-from .._checks import check_at_most, check_choice, check_non_negative, check_positive
+from .._checks import check_choice
 from ._kernels import vector_rate
-from ._mediator import AbstractMediator
+from ._mediator import AbstractMediator, check_mediator
 from ._width_expansion import NARROW, WidthExpansion
 
 _CONVENTIONS = ("exact", "paper")
@@ -22,7 +22,8 @@ _LARGEST_COUPLING = float(np.sqrt(4.0 * np.pi))
 class AbstractVector(AbstractMediator):
     """What the vectors share: fields, potential, and the rate on `neutrino_flavours`.
 
-    Raises `ValueError` for a mass ≤ 0, g < 0 or g² > 4π, rate_factor ≤ 0, or an unknown convention.
+    Raises `ValueError` for a mass below 1 keV, g < 0, g² > 4π or a matrix of couplings,
+    rate_factor ≤ 0, or an unknown convention.
     """
 
     mass: jax.Array
@@ -37,10 +38,7 @@ class AbstractVector(AbstractMediator):
         convention: str = "exact",
         rate_factor: ArrayLike = 1.0,
     ):
-        check_positive("mass", mass)
-        check_non_negative("coupling", coupling)
-        check_at_most("coupling", coupling, _LARGEST_COUPLING, "√4π, perturbativity")
-        check_positive("rate_factor", rate_factor)
+        check_mediator(mass, coupling, rate_factor, _LARGEST_COUPLING, "√4π")
         check_choice("convention", convention, _CONVENTIONS)
         self.mass = jnp.asarray(mass, dtype=jnp.result_type(float, mass))
         self.coupling = jnp.asarray(coupling, dtype=jnp.result_type(float, coupling))
@@ -78,6 +76,10 @@ class AbstractVector(AbstractMediator):
     def rate_coefficients(self, widths: WidthExpansion = NARROW) -> jax.Array:
         """(g²n/2π²N)(1, γℓ₁, …), of the narrow resonance and of what the width adds."""
         return self._strength() * widths.coefficients(self.relative_width)
+
+    def on_shell_shape(self, w: jax.Array, x: jax.Array) -> jax.Array:
+        """The part of (x/T)Γ [1] whose boson is on shell, whatever it decays to."""
+        return super().on_shell_shape(w, x) * (self.channels() / self.neutrino_flavours())
 
     @property
     def kind(self) -> tuple:
@@ -118,7 +120,7 @@ class VectorMediator(AbstractVector):
       rate_factor  multiplies Γ; default 1
 
     It couples to the flavour that mixes, whichever that is. Couplings between flavours are left
-    out: they would need the coherent evolution of several active flavours.
+    out: they turn one flavour into another, which needs the coherent evolution of several.
 
     Thermal potential (both conventions): twice that of a scalar with λ = g,
     V_T = −7π²g²ET⁴/(45m⁴) for m ≫ T and +g²T²/(8E) for m ≪ T.
@@ -136,5 +138,6 @@ class VectorMediator(AbstractVector):
 
     Neglected: pair production VV, which matters at T ≫ m/g only.
 
-    Raises `ValueError` for a mass ≤ 0, g < 0 or g² > 4π, or an unknown convention.
+    Raises `ValueError` for a mass below 1 keV, g < 0, g² > 4π or a matrix of couplings, or an
+    unknown convention.
     """

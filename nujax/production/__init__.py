@@ -3,6 +3,8 @@
 from ._boltzmann import BoltzmannQuadrature as BoltzmannQuadrature
 from ._method import AbstractMethod as AbstractMethod
 from ._ode import BoltzmannODE as BoltzmannODE
+from ._regime import Regime as Regime
 from ._result import ProductionResult as ProductionResult
+from ._solve import production_regime as production_regime
 from ._solve import solve_production as solve_production
 from ._status import Status as Status

@@ -15,10 +15,11 @@ from ..interactions._base import AbstractInteraction
 from ..plasma import Plasma
 from ..sterile import SterileNeutrino
 from . import _smooth
-from ._grid import Lattice
+from ._grid import Lattice, check_tabulated
 from ._lattice import LatticeSolution, lattice_rates, moments, solve_on_lattice
 from ._method import AbstractMethod, Moments
 from ._points import Stages, in_stages
+from ._regime import regime_of
 from ._result import History, ProductionResult
 from ._status import Status
 from ._theory import parts_of
@@ -147,6 +148,7 @@ class BoltzmannQuadrature(AbstractMethod):
             started=started,
             finished=finished,
             lightest_mediator=parts.lightest(),
+            regime=regime_of(rates, solution, sterile, parts, plasma, T_initial),
             history=History(rates.T, solution.rate) if self.keep_history else None,
         )
 
@@ -170,9 +172,17 @@ def integration_limits(method, interaction, plasma, dtype) -> tuple[jax.Array, j
 
 
 def check_limits(method, interaction, plasma) -> None:
-    """Raise `ValueError` if concrete limits of a method are inverted, defaults included."""
-    if hasattr(method, "T_initial"):
-        check_window(*integration_limits(method, interaction, plasma, jnp.result_type(float)))
+    """Raise `ValueError` if concrete limits of a method are inverted, defaults included.
+
+    Or if they lie beyond the tabulated kernels of a mediator.
+    """
+    if not hasattr(method, "T_initial"):
+        return
+    limits = integration_limits(method, interaction, plasma, jnp.result_type(float))
+    check_window(*limits)
+    mediator = parts_of(interaction).mediator
+    if mediator is not None:
+        check_tabulated(*limits, mediator.mass)
 
 
 @functools.lru_cache(maxsize=64)
@@ -266,7 +276,7 @@ def _lattice_error(solution: LatticeSolution) -> tuple[jax.Array, jax.Array]:
 
 def _at_limits(solution, rates, T_initial, T_final):
     """Fraction of ∫q²f dq made per unit of ln T at either limit."""
-    column = jnp.sum(solution.rate * (rates.x**3), axis=1)
+    column = jnp.dot(solution.rate, solution.q**3)
     total = jnp.sum(column * rates.weights)
     tiny = jnp.finfo(total.dtype).tiny
 

@@ -11,6 +11,7 @@ import functools
 from typing import NamedTuple
 
 import jax
+import jax.core
 import jax.numpy as jnp
 import numpy as np
 
@@ -24,6 +25,23 @@ LOG_RATIO_MIN, LOG_RATIO_MAX = -16.6, 14.1
 LOG_MOMENTUM_MIN, LOG_MOMENTUM_MAX = -8.5, 4.2
 # The comoving momentum slides by ln x/q = ⅓ ln(g*s/g*s(T_final)) ≤ 1.13.
 MAX_SLIDE = 1.25
+
+
+def check_tabulated(T_initial, T_final, mass) -> None:
+    """Raise `ValueError` if concrete limits lie beyond the m/T of the tables."""
+    if any(isinstance(value, jax.core.Tracer) for value in (T_initial, T_final, mass)):
+        return
+    first, last = np.log(np.asarray(mass) / T_initial), np.log(np.asarray(mass) / T_final)
+    if np.any(first < LOG_RATIO_MIN):
+        raise ValueError(
+            f"Argument `T_initial` must be at most {np.exp(-LOG_RATIO_MIN):.3g} mediator masses, "
+            f"but is {np.max(T_initial):.6g} MeV."
+        )
+    if np.any(last > LOG_RATIO_MAX):
+        raise ValueError(
+            "Argument `T_final` must be at least a mediator mass divided by "
+            f"{np.exp(LOG_RATIO_MAX):.3g}, but is {np.min(T_final):.6g} MeV."
+        )
 
 
 class Lattice(NamedTuple):

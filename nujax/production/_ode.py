@@ -18,6 +18,7 @@ from ._boltzmann import MIXINGS, _at_limits, _limit, integration_limits, lattice
 from ._grid import Lattice, window_start
 from ._lattice import LatticeRates, LatticeSolution, lattice_rates, moments, solve_on_lattice
 from ._method import AbstractMethod, Moments
+from ._regime import regime_of
 from ._result import History, ProductionResult
 from ._status import Status
 from ._theory import Parts, parts_of
@@ -143,6 +144,7 @@ class BoltzmannODE(AbstractMethod):
         assert momentum is not None
         T_initial, T_final = run.limits
         yield_ = comoving_yield(m.number, plasma.entropy_degrees(T_final))
+        parts = parts_of(interaction)
         started, finished = _at_limits(run.check, run.check_rates, T_initial, T_final)
         return ProductionResult(
             relic_density=relic_density_of_yield(sterile.mass, yield_, plasma),
@@ -156,7 +158,8 @@ class BoltzmannODE(AbstractMethod):
             T_final=T_final,
             started=started,
             finished=finished,
-            lightest_mediator=parts_of(interaction).lightest(),
+            lightest_mediator=parts.lightest(),
+            regime=regime_of(run.check_rates, run.check, sterile, parts, plasma, T_initial),
             history=run.history,
         )
 

@@ -13,6 +13,7 @@ from jax.typing import ArrayLike
 
 from ..quadrature import lagrange_weights
 from ..statistics import fermi_dirac
+from ._regime import Regime
 from ._status import Status
 
 # A warning is due when this much of the number density is made per unit of ln T at a limit.
@@ -40,6 +41,7 @@ class ProductionResult(eqx.Module):
     T_initial, T_final   limits that were used [MeV]
     started, finished    fraction of the number density made per unit of ln T at T_initial and at
                      T_final: both small when the limits enclose all of the production
+    regime           `Regime`: what made the sterile neutrinos, and at which temperatures
     history          `History` if the method was asked to keep it, else None
     """
 
@@ -55,6 +57,7 @@ class ProductionResult(eqx.Module):
     started: jax.Array
     finished: jax.Array
     lightest_mediator: jax.Array | None
+    regime: Regime
     history: History | None = None
 
     @property
@@ -109,5 +112,6 @@ class ProductionResult(eqx.Module):
             return f"ProductionResult(batch of shape {jnp.shape(self.relic_density)})"
         return (
             f"Ω h² = {float(self.relic_density):.6g}   ⟨p/T⟩ = {float(self.mean_momentum):.4f}   "
-            f"Y = {float(self.comoving_yield):.4g}   status: {self.status.name}"  # type: ignore[union-attr]
+            f"Y = {float(self.comoving_yield):.4g}   "
+            f"regime: {self.regime.name}   status: {self.status.name}"  # type: ignore[union-attr]
         )

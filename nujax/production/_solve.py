@@ -10,6 +10,7 @@ from ..plasma import Plasma
 from ..sterile import SterileNeutrino
 from ._boltzmann import BoltzmannQuadrature, check_limits
 from ._method import AbstractMethod
+from ._regime import Regime
 from ._result import ProductionResult
 
 
@@ -38,6 +39,20 @@ def solve_production(
     method = BoltzmannQuadrature() if method is None else method
     check_arguments(sterile, interaction, plasma, method)
     return _solve(method, sterile, interaction, plasma)
+
+
+def production_regime(
+    sterile: SterileNeutrino,
+    interaction: AbstractInteraction,
+    *,
+    plasma: Plasma | None = None,
+    method: AbstractMethod | None = None,
+) -> Regime:
+    """The `Regime` (DW, A, B or C; z₀, z₁, z₂) of a point: `solve_production(…).regime`.
+
+    Maps of regimes are batches of it, by `equinox.filter_vmap`. Arguments, errors: as there.
+    """
+    return solve_production(sterile, interaction, plasma=plasma, method=method).regime
 
 
 def check_arguments(sterile, interaction, plasma, method) -> None:
