@@ -5,6 +5,7 @@ A batch of points is a NumPy array [n, 4] of m₄ [MeV], sin²2θ, m [MeV] and �
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -46,39 +47,41 @@ def whole_domain(sin2_2theta: float) -> Box:
     return Box((1e-4, 1.0), (sin2_2theta, sin2_2theta), (1e-3, 1e5), (1e-12, 4.0 * np.pi))
 
 
-def theory(point, inputs: Inputs):
-    """(sterile, interaction, plasma, method) of a point [4]."""
+def theory(point, inputs: Inputs, mediator: Callable = nj.ScalarMediator):
+    """(sterile, interaction, plasma, method) of a point [4] with a `mediator` of its numbers."""
     mass, sin2_2theta, mediator_mass, coupling = point
-    interaction = inputs.standard_model + nj.ScalarMediator(mediator_mass, coupling)
+    interaction = inputs.standard_model + mediator(mediator_mass, coupling)
     return nj.SterileNeutrino(mass, sin2_2theta, "mu"), interaction, inputs.plasma, inputs.method
 
 
-def value_of(inputs: Inputs) -> Callable[[jax.Array], jax.Array]:
+def value_of(inputs: Inputs, mediator: Callable = nj.ScalarMediator) -> Callable:
     """point [4] → Ω h²."""
-    both = value_and_status_of(inputs)
+    both = value_and_status_of(inputs, mediator)
     return lambda point: both(point)[0]
 
 
-def value_and_status_of(inputs: Inputs) -> Callable:
+def value_and_status_of(inputs: Inputs, mediator: Callable = nj.ScalarMediator) -> Callable:
     """point [4] → (Ω h², status)."""
 
     def both(point):
-        sterile, interaction, plasma, method = theory(point, inputs)
+        sterile, interaction, plasma, method = theory(point, inputs, mediator)
         return nj.relic_density_and_status(sterile, interaction, plasma=plasma, method=method)
 
     return both
 
 
-def first_stage(points: np.ndarray, inputs: Inputs) -> tuple[np.ndarray, np.ndarray]:
+def first_stage(
+    points: np.ndarray, inputs: Inputs, mediator: Callable = nj.ScalarMediator
+) -> tuple[np.ndarray, np.ndarray]:
     """Ω h² [n] of the fixed nodes alone, and whether they are enough [n]."""
-    relic, enough = _first_stage(jnp.asarray(points), inputs)
+    relic, enough = _first_stage(jnp.asarray(points), inputs, mediator)
     return np.asarray(relic), np.asarray(enough)
 
 
-@jax.jit
-def _first_stage(points, inputs):
+@functools.partial(jax.jit, static_argnums=2)
+def _first_stage(points, inputs, mediator):
     def one(point):
-        sterile, interaction, plasma, method = theory(point, inputs)
+        sterile, interaction, plasma, method = theory(point, inputs, mediator)
         parts = parts_of(interaction)
         limits = _boltzmann.integration_limits(method, interaction, plasma, point.dtype)
         steps = _smooth.steps_of(plasma)
@@ -101,10 +104,12 @@ def _first_stage(points, inputs):
     return jax.lax.map(one, points, batch_size=16)
 
 
-def smooth_points(box: Box, n: int, inputs: Inputs) -> np.ndarray:
+def smooth_points(
+    box: Box, n: int, inputs: Inputs, mediator: Callable = nj.ScalarMediator
+) -> np.ndarray:
     """Those of n drawn points that need the first stage only and have 0.01 < Ω h² < 10."""
     points = box.draw(n)
-    relic, enough = first_stage(points, inputs)
+    relic, enough = first_stage(points, inputs, mediator)
     return points[enough & (relic > 0.01) & (relic < 10.0)]
 
 

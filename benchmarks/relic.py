@@ -20,8 +20,18 @@ from typing import Any, NamedTuple
 import measuring
 from table import Report
 
-SECTIONS = ("single", "batch", "precise", "gradient", "numpy", "quad", "two-stage", "float32")
-_IN_FLOAT32 = ("single", "batch", "precise", "gradient")
+SECTIONS = (
+    "single",
+    "batch",
+    "vectors",
+    "precise",
+    "gradient",
+    "numpy",
+    "quad",
+    "two-stage",
+    "float32",
+)
+_IN_FLOAT32 = ("single", "batch", "vectors", "precise", "gradient")
 
 
 class Sizes(NamedTuple):
@@ -110,6 +120,16 @@ class Benchmark:
         light = self.np.resize(light, (self.sizes.fewer, 4))
         value = self.points.value_of(self.paper)
         self.timed("light", "  mediators of 1 keV to 1 MeV", value, light)
+
+    def vectors(self) -> None:
+        """The same with vectors, whose charged leptons are no tables."""
+        for name in ("VectorMediator", "LMuMinusLTau", "BMinusL"):
+            mediator = getattr(self.nj, name)
+            some = self.points.smooth_points(
+                self.points.USUAL, self.sizes.drawn, self.paper, mediator
+            )
+            some = self.np.resize(some, (self.sizes.fewer, 4))
+            self.timed(name, f"  {name}", self.points.value_of(self.paper, mediator), some)
 
     def precise(self) -> None:
         """g*(T), measured rates and back-reaction."""

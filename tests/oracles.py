@@ -911,6 +911,91 @@ def paper_potential(x: Any, T: Any) -> Any:
     return -PAPER_POTENTIAL * x * T**5
 
 
+def gauged_rate(
+    mass: float, coupling: float, width: float, leptons: tuple[float, ...]
+) -> Callable[[Any, Any], Any]:
+    """Γ(x, T) [MeV] of a vector on as many flavours of neutrinos as there are charged `leptons`.
+
+    From the squared matrix elements: ∫dt by Gauss–Legendre, the thermal average over the target's
+    mass M as T/(16π²E²) ∫da a σ(a + M²) ln(1 + exp[−(a/4ET + EM²/(Ta))]), a = s − M², on panels
+    that close in on the pole s = m². `width` is Γ_V/m.
+    """
+    nodes, weights = legendre.leggauss(24)
+    fraction, share = 0.5 * (nodes + 1.0), 0.5 * weights
+    m2, g4 = mass**2, coupling**4
+
+    def panels(low: float, high: float, at: float) -> tuple[np.ndarray, np.ndarray]:
+        closer = width * 3.0 ** np.arange(0, 30)
+        closer = np.concatenate([-closer, [0.0], closer])
+        edges = np.concatenate([np.arange(np.log(low), np.log(high), 0.5), [np.log(high)]])
+        close = np.log(at * (1.0 + closer[np.abs(closer) < 0.5])) if at > low else []
+        edges = np.unique(np.concatenate([edges, close]))
+        edges = edges[(edges >= np.log(low)) & (edges <= np.log(high))]
+        step = np.diff(edges)[:, None]
+        a = np.exp(edges[:-1, None] + step * fraction)
+        return a.ravel(), (step * share * a).ravel()
+
+    def over_t(squared: Callable[[Any], Any], low: np.ndarray, high: np.ndarray) -> Any:
+        """∫dt |M|² on panels in ln(m² − t)."""
+        top, bottom = np.log(m2 - low), np.log(m2 - high)
+        total = 0.0
+        for piece in range(6):
+            y = bottom + (top - bottom) * (piece + fraction[:, None]) / 6.0
+            total = total + (share[:, None] * squared(m2 - np.exp(y)) * np.exp(y)).sum(axis=0)
+        return total * (top - bottom) / 6.0
+
+    terms = []  # (a, weight a σ, M)
+
+    def add(a, da, integral, target, factor=1.0):
+        terms.append((a, factor * da * integral / (16.0 * np.pi * a), target))
+
+    # Neutrinos: their own flavour, then n − 1 others.
+    s, ds = panels(1e-10 * m2, 1e5 * m2, m2)
+    pole = s - m2 + 1j * m2 * width
+    zero, others = np.zeros_like(s), len(leptons) - 1
+
+    def neutrinos(t):
+        same = s**2 * (1 / (t - m2) + 1 / (-s - t - m2)) ** 2 / 2
+        both = (s + t) ** 2 * abs(1 / (t - m2) + 1 / pole) ** 2
+        other = (s**2 + (s + t) ** 2) / (t - m2) ** 2 + (s + t) ** 2 / abs(pole) ** 2
+        return 4 * g4 * (same + both + others * other)
+
+    add(s, ds, over_t(neutrinos, -s, zero), 0.0)
+    for M in leptons:
+        a, da = panels(1e-10 * m2, 1e5 * m2, m2)
+        s_ = a + M**2
+
+        def scattering(t, a=a, s_=s_, M=M):
+            return 4 * g4 * (a**2 + (-a - t) ** 2 + 2 * M**2 * t) / (t - m2) ** 2
+
+        # Σ over spins of the target, for ℓ and ℓ̄
+        add(a, da, over_t(scattering, -(a**2) / s_, zero), M, 2.0)
+        # νν̄ → ℓℓ̄ above threshold, s − 4M² as the variable
+        y, dy = panels(1e-10 * m2, 1e5 * m2, m2 - 4 * M**2)
+        s_ = y + 4 * M**2
+        velocity = np.sqrt(y / s_)
+        total = _over_cosine(s_, velocity, M, nodes, weights) * 4 * g4
+        total = total / ((s_ - m2) ** 2 + (m2 * width) ** 2)
+        add(s_, dy, total, 0.0)
+
+    def rate(x: Any, T: Any) -> Any:
+        E = np.asarray(x * T)[..., None]
+        result = 0.0
+        for a, weight, M in terms:
+            exponent = a / (4.0 * E * T) + E * M**2 / (T * a)
+            result = result + np.log1p(np.exp(-exponent)) @ weight
+        return result * T / (16.0 * np.pi**2 * E[..., 0] ** 2)
+
+    return rate
+
+
+def _over_cosine(s, velocity, M: float, nodes, weights) -> Any:
+    """∫dt [(t−M²)² + (u−M²)² + 2M²s] over the angle of νν̄ → ℓℓ̄, polynomial in it."""
+    t_minus = -0.5 * s * (1.0 - velocity * nodes[:, None])  # t − M²
+    squared = t_minus**2 + (-s - t_minus) ** 2 + 2.0 * M**2 * s
+    return (weights[:, None] * squared).sum(axis=0) * 0.5 * s * velocity
+
+
 def comoving_relic_density(
     mass: float,
     sin2_2theta: float,

@@ -53,10 +53,11 @@ def test_peers_agree(tmp_path):
 @pytest.mark.slow
 def test_sections_of_nujax(tmp_path):
     output, numbers = _run(
-        tmp_path, "--only", "single", "batch", "precise", "gradient", "two-stage"
+        tmp_path, "--only", "single", "batch", "vectors", "precise", "gradient", "two-stage"
     )
     resonant = {"1e-09", "1e-13", "1e-16"}
     expected = {"single", "single_jit", "value", "status", "light", "precise"}
+    expected |= {"VectorMediator", "LMuMinusLTau", "BMinusL"}
     _check_rows(output, numbers["rows"], expected | {"jvp", "jacfwd", "grad"} | resonant)
     checks = numbers["checks"]
     assert checks["memory_process_mb"] > checks["memory_buffers_mb"] > 0.0

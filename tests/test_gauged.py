@@ -15,7 +15,7 @@ import pytest
 from scipy import integrate
 
 import nujax as nj
-from nujax.constants import ELECTRON_MASS, MUON_MASS, TAU_MASS
+from nujax.constants import ELECTRON_MASS, FERMI_CONSTANT, MUON_MASS, TAU_MASS
 from nujax.interactions._charged import annihilation, decay_channels, scattering
 
 MODELS = {"LmuLtau": nj.LMuMinusLTau, "BL": nj.BMinusL}
@@ -109,9 +109,10 @@ def test_widths():
         mediator = problem.build()[1].terms[1]
         # The listed B − L has a massless electron: 6r² of 2 at m = 10 MeV.
         assert float(mediator.relative_width) == pytest.approx(listed, rel=3e-5)
-    for model, closed, opened in ((nj.LMuMinusLTau, 2.0, 6.0), (nj.BMinusL, 3.0, 9.0)):
+    # Of B − L with 2/3 of each of six quarks
+    for model, closed, opened in ((nj.LMuMinusLTau, 2.0, 6.0), (nj.BMinusL, 3.0, 13.0)):
         assert float(model(0.5, 0.1).channels()) == closed
-        assert float(model(1e6, 0.1).channels()) == pytest.approx(opened, rel=1e-6)
+        assert float(model(1e8, 0.1).channels()) == pytest.approx(opened, rel=1e-6)
     r = (MUON_MASS / 300.0) ** 2
     expected = 2.0 * (1.0 + 2.0 * r) * np.sqrt(1.0 - 4.0 * r)
     assert float(decay_channels(jnp.asarray(r))) == pytest.approx(expected, rel=1e-14)
@@ -136,6 +137,44 @@ def test_limits_of_the_rates():
     # 10 keV ≪ m_e: charged leptons are gone; the wider resonance changes 1/(1 + γ²) by 1e-11
     for model, factor in ((nj.LMuMinusLTau, 1.5), (nj.BMinusL, 2.0)):
         np.testing.assert_allclose(_rate(model(1e3, 0.01), E, T), factor * own, rtol=1e-5)
+
+
+def test_hadrons_of_b_minus_l():
+    """None below ω; with them the on-shell rate stays the one that knows no channels.
+
+    2 GeV lies between: u, d and s are open, N_had = ⅓ Σ 2(1+2r)√(1−4r). Measured values of
+    R = σ(hadrons)/σ(μμ) ≈ 2 there mean Σ Q² = 2/3 per colour, so ⅓ Σ 2 = 2 for B − L.
+    """
+    assert float(nj.BMinusL(780.0, 0.1).hadronic_channels()) == 0.0
+    at_2_GeV = float(nj.BMinusL(2e3, 0.1).hadronic_channels())
+    r = (np.array([391.3, 391.3, 509.7]) / 2e3) ** 2
+    expected = np.sum(2.0 / 3.0 * (1.0 + 2.0 * r) * np.sqrt(1.0 - 4.0 * r))
+    assert at_2_GeV == pytest.approx(expected, rel=1e-12)
+    assert at_2_GeV == pytest.approx(2.0, rel=0.05)
+    E, T = jnp.asarray([100.0, 500.0, 3e3]), jnp.asarray([500.0, 500.0, 1e3])
+    for convention in ("exact", "paper"):
+        own = _rate(nj.VectorMediator(2e3, 1e-8, convention), E, T)
+        gauged = nj.BMinusL(2e3, 1e-8, convention)
+        np.testing.assert_allclose(_rate(gauged, E, T), own, rtol=1e-6)
+        on_shell = eqx.filter_jit(gauged.on_shell_rate)(E, T)
+        np.testing.assert_allclose(on_shell, own, rtol=1e-6)
+
+
+def test_weak_rate_from_the_same_machinery():
+    """Γ = 0.917 G_F²ET⁴ of ν_μ between e and μ thresholds: literature has 0.92.
+
+    The Z boson is a vector of g/m = (√2 G_F)^½ on neutrinos; e± couple with 2(g_L² + g_R²) = 0.2514
+    of the square of a vector-like charge, g_L = s_w² − ½, g_R = s_w² = 0.23122.
+    """
+    mass = 1e4
+    coupling = mass * np.sqrt(np.sqrt(2.0) * FERMI_CONSTANT)
+    E = T = jnp.asarray([10.0])  # m_e²/T² = 3e-3; muons are rarer than e^(−10)
+    own = _rate(nj.VectorMediator(mass, coupling), E, T)
+    electron = _rate(nj.BMinusL(mass, coupling), E, T) / own - 2.0  # massless: 1
+    np.testing.assert_allclose(electron, 1.0, rtol=0.01)
+    share = 2.0 * ((0.23122 - 0.5) ** 2 + 0.23122**2)
+    total = own * (2.0 + share * electron) / (FERMI_CONSTANT**2 * E * T**4)
+    np.testing.assert_allclose(total, 0.917, rtol=1e-3)
 
 
 def test_potential_is_that_of_the_neutrinophilic_vector():
@@ -197,6 +236,52 @@ def test_relic_density_and_mean_momentum(problem):
         assert status is nj.Status.ok
     assert omega == pytest.approx(expected, rel=goal)
     assert mean == pytest.approx(expected_mean, rel=goal)
+
+
+STRONG = (
+    # Only below m/10: no resonance is left then, and the oracle may step.
+    ("LmuLtau", oracles.Case(7.1e-3, 7e-11, 1e3, 0.05, T_initial=100.0)),
+    ("LmuLtau", oracles.Case(7.1e-3, 7e-11, 300.0, 0.3, T_initial=30.0)),
+    ("LmuLtau", oracles.Case(7.1e-3, 7e-11, 1e4, 1.0, T_initial=1e3)),
+    # Hadrons, above 780 MeV, are not in the oracle.
+    ("BL", oracles.Case(5e-2, 1e-12, 700.0, 0.5, T_initial=70.0)),
+)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("model", "case"), STRONG)
+def test_strong_coupling_against_brute_force(model, case):
+    """Regime A, from |M|² alone: cross sections by quadrature over t, thermal averages over s,
+    and the Boltzmann equation stepped by LSODA. 1e-6 is the goal of all smooth points.
+    """
+    case = replace(case, mixing="averaged", back_reaction=False)
+    problem = problems.VectorProblem("strong", "smooth", case, np.nan, None, model=model)
+    sterile, interaction, plasma, method = problem.build()
+    result = nj.solve_production(sterile, interaction, plasma=plasma, method=method)
+    assert result.status is nj.Status.ok
+    assert result.regime.name == "A"
+    masses = {"LmuLtau": (MUON_MASS, TAU_MASS), "BL": (ELECTRON_MASS, MUON_MASS, TAU_MASS)}[model]
+    width = float(interaction.terms[1].relative_width)
+    rate = oracles.gauged_rate(case.mediator_mass, case.coupling, width, masses)
+    weak = oracles.constant_rate(case.flavour)
+
+    def level(x, T):
+        of_vector = 2.0 * case.coupling**2 * T * oracles.potential(x, case.mediator_mass / T) / x
+        return oracles.paper_potential(x, T) + of_vector
+
+    expected = oracles.comoving_relic_density(
+        case.mass,
+        case.sin2_2theta,
+        lambda x, T: weak(x, T) + rate(x, T),
+        level,
+        degrees=oracles.constant_degrees(case.degrees),
+        T_initial=case.T_initial,
+        T_final=case.T_final,
+        mixing="averaged",
+        back_reaction=False,
+    )
+    assert float(result.relic_density) == pytest.approx(expected.relic_density, rel=1e-6)
+    assert float(result.mean_momentum) == pytest.approx(expected.mean_momentum, rel=1e-6)
 
 
 # --- Derivatives and arguments ------------------------------------------------------------------

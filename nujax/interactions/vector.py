@@ -54,6 +54,10 @@ class AbstractVector(AbstractMediator):
         """N: total width in units of g²m/24π, that of one flavour of neutrinos."""
         return 1.0
 
+    def hadronic_channels(self) -> jax.Array | float:
+        """The part of N that is hadrons, which enter by decay and inverse decay alone."""
+        return 0.0
+
     @property
     def relative_width(self) -> jax.Array:
         """γ_V = Γ_V/m = N g²/24π [1]."""
@@ -70,16 +74,23 @@ class AbstractVector(AbstractMediator):
     def rate_shape(self, w: jax.Array, x: jax.Array) -> jax.Array:
         """(x/T)Γ [1] at w = m²/4ET and x = E/T of equal shapes."""
         width = jnp.broadcast_to(self.relative_width, jnp.shape(w)).astype(w.dtype)
-        shape = vector_rate(self.convention, self.neutrino_flavours()).shape
-        return self._strength() * w * shape(w, width, jnp)
+        rate = vector_rate(self.convention, self.neutrino_flavours())
+        hadrons = self._hadrons_per_neutrino() * rate.narrow(w, jnp)
+        return self._strength() * w * (rate.shape(w, width, jnp) + hadrons)
+
+    def _hadrons_per_neutrino(self) -> jax.Array | float:
+        return self.hadronic_channels() / self.neutrino_flavours()
 
     def rate_coefficients(self, widths: WidthExpansion = NARROW) -> jax.Array:
         """(g²n/2π²N)(1, γℓ₁, …), of the narrow resonance and of what the width adds."""
-        return self._strength() * widths.coefficients(self.relative_width)
+        coefficients = widths.coefficients(self.relative_width)
+        narrow = coefficients[:1] * (1.0 + self._hadrons_per_neutrino())
+        return self._strength() * jnp.concatenate([narrow, coefficients[1:]])
 
     def on_shell_shape(self, w: jax.Array, x: jax.Array) -> jax.Array:
         """The part of (x/T)Γ [1] whose boson is on shell, whatever it decays to."""
-        return super().on_shell_shape(w, x) * (self.channels() / self.neutrino_flavours())
+        narrow = vector_rate(self.convention, self.neutrino_flavours()).narrow(w, jnp)
+        return self._strength() * w * narrow * (self.channels() / self.neutrino_flavours())
 
     @property
     def kind(self) -> tuple:
