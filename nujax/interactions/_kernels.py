@@ -265,16 +265,17 @@ def vector_rate_shape(
         cross = vector_same(u, xp) + flavours * vector_exchange(u, xp)
         return share * u * (cross + (flavours - 1) * (u / (1.0 + u)))
 
-    return _rate(w, width, _vector_targets(convention), pole, regular, xp, hot=2)
+    return _rate(w, width, vector_targets(convention), pole, regular, xp, hot=2)
 
 
-def _vector_targets(convention: str) -> Any:
+def vector_targets(convention: str) -> Any:
+    """t(z, xp), see `vector_rate_shape`."""
     return _relative_targets if convention == "exact" else _crossed_targets
 
 
 def narrow_vector_rate_shape(w: Any, xp: Any = jnp, convention: str = "exact") -> Any:
     """π t(w), see `vector_rate_shape`, in the limit of zero width."""
-    return np.pi * _vector_targets(convention)(w, xp)
+    return np.pi * vector_targets(convention)(w, xp)
 
 
 SCALAR_RATE = RateKernel(scalar_rate_shape, narrow_rate_shape)

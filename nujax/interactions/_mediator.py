@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Mapping
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -114,9 +115,9 @@ class AbstractMediator(AbstractInteraction):
         x = E / T
         return T / x * self.on_shell_shape(self.mass**2 / (4.0 * E * T), x)
 
-    def extra_terms(self) -> tuple[AbstractInteraction, ...]:
-        """What Σ c_k R_k leaves out of Γ; production evaluates it by its methods."""
-        return ()
+    def charged_leptons(self) -> Any:
+        """What Σ c_k R_k leaves out of Γ: a `ChargedLeptons` of `gauged`, or None."""
+        return None
 
     def check_flavour(self, flavour: str) -> None:
         """Raise `ValueError` if this mediator does not couple to the neutrino `flavour`."""

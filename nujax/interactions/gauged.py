@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 from typing import final
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from .._checks import check_choice
 from ..constants import ELECTRON_MASS, FLAVOURS, MUON_MASS, TAU_MASS
 from ._base import AbstractInteraction, sum_of
 from ._charged import charged_rate_shape, decay_channels
+from ._charged_table import LARGEST_WIDTH, shape_on_lattice
 from .vector import AbstractVector
 
 _LEPTON_MASS = {"e": ELECTRON_MASS, "mu": MUON_MASS, "tau": TAU_MASS}
@@ -36,15 +39,21 @@ class AbstractGauged(AbstractVector):
         """See `AbstractVector`."""
         return len(cls.coupled())
 
-    def _ratios(self) -> list[jax.Array]:
+    def ratios(self) -> list[jax.Array]:
+        """r = m_ℓ²/m² of the charged leptons."""
         return [(_LEPTON_MASS[name] / self.mass) ** 2 for name in self.coupled()]
 
     def channels(self) -> jax.Array:
         """N = n + 2 Σ_ℓ (1+2r)√(1−4r) + hadrons, r = m_ℓ²/m², over the open channels."""
         total = jnp.full_like(self.mass, float(self.neutrino_flavours()))
-        for ratio in self._ratios():
+        for ratio in self.ratios():
             total = total + decay_channels(ratio)
         return total + self.hadronic_channels()
+
+    @property
+    def largest_tabulated_width(self) -> float:
+        """γ_V up to which the tables of charged leptons are right to 1e-6."""
+        return LARGEST_WIDTH
 
     def check_flavour(self, flavour: str) -> None:
         """Raise `ValueError` if the force does not act on this neutrino."""
@@ -58,12 +67,12 @@ class AbstractGauged(AbstractVector):
 
     def interaction_rate(self, E: jax.Array, T: jax.Array, flavour: str) -> jax.Array:
         """Γ [MeV] of one neutrino at E, T [MeV] of equal shapes, on neutrinos and leptons."""
-        charged = sum(term.interaction_rate(E, T, flavour) for term in self.extra_terms())
+        charged = self.charged_leptons().interaction_rate(E, T, flavour)
         return super().interaction_rate(E, T, flavour) + charged
 
-    def extra_terms(self) -> tuple[AbstractInteraction, ...]:
-        """The charged leptons, whose masses keep them out of the tables."""
-        return (ChargedLeptons(self),)
+    def charged_leptons(self) -> ChargedLeptons:
+        """The part of Γ that depends on the masses of charged leptons, with tables of its own."""
+        return ChargedLeptons(self)
 
 
 class ChargedLeptons(AbstractInteraction):
@@ -78,9 +87,34 @@ class ChargedLeptons(AbstractInteraction):
         w = v.mass**2 / (4.0 * E * T)
         coupling2, channels = v.coupling**2, v.channels()
         shape = charged_rate_shape(
-            w, x, v.relative_width, channels, coupling2, v._ratios(), v.convention
+            w, x, v.relative_width, channels, coupling2, v.ratios(), v.convention
         )
         return v.rate_factor * (T / x) * shape
+
+    def strengths(self) -> tuple[jax.Array, jax.Array]:
+        """Of the resonance and of the rest, in units in which (x/T)Γ ∝ w."""
+        v = self.vector
+        on = v.rate_factor * v.coupling**2 / (2.0 * np.pi**2) * (3.0 / v.channels())
+        return on, v.rate_factor * v.coupling**2 * (v.coupling**2 / (16.0 * np.pi**3))
+
+    def shape_on_lattice(self, T: jax.Array, x: jax.Array) -> jax.Array:
+        """(x/T)Γ [window, rows] at T [window] and x of a lattice, from tables unless too wide."""
+        v = self.vector
+        w = ((v.mass / T) ** 2)[:, None] / (4.0 * x)
+        width, t = v.relative_width, jnp.log(v.mass / T)
+        tables = functools.partial(
+            shape_on_lattice, v.convention, *self.strengths(), width, v.ratios()
+        )
+
+        def direct(w, x):
+            return v.rate_factor * charged_rate_shape(
+                w, x, width, v.channels(), v.coupling**2, v.ratios(), v.convention
+            )
+
+        def tabulated(w, x):
+            return tables(t, w, x)
+
+        return jax.lax.cond(width > LARGEST_WIDTH, direct, tabulated, w, x)
 
     def thermal_potential(self, E: jax.Array, T: jax.Array, flavour: str) -> jax.Array:
         """0: lepton tadpoles vanish without asymmetry."""

@@ -140,6 +140,8 @@ def lattice_rates(
         scale = 2.0 * (T2**2 / mass2)
         w = (anchor / T2) ** 2 / (4.0 * x)
         gamma = gamma + scale * _mediator_rate(mediator, lattice, first, w, x, not constant)
+        if parts.charged is not None:
+            gamma = gamma + scale * parts.charged.shape_on_lattice(T2[:, 0], x)
         tables = potential_table(lattice)
 
         def sliced(table):

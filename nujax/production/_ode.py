@@ -341,7 +341,7 @@ def _mediator_kernels(sterile, parts: Parts, plasma, limits, lattice: Lattice) -
     if parts.mediator is None:
         return None
     T_initial, T_final = limits
-    only = Parts(parts.mediator, None, ())
+    only = Parts(parts.mediator, None, (), parts.charged)
     alone = lattice_rates(sterile, only, plasma, T_initial, T_final, lattice)
     return jnp.stack([alone.gamma[:, ::_STRIDE], alone.detuning[:, ::_STRIDE]], axis=-1)
 

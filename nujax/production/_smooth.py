@@ -35,6 +35,7 @@ from ..quadrature import WINDOW_REACH, MomentumRule, exponential_momenta, window
 from ..statistics import fermi_dirac
 from ..sterile import SterileNeutrino
 from ._grid import LOG_RATIO_MAX, LOG_RATIO_MIN, MAX_SLIDE, central_change
+from ._smooth_charged import charged_gamma
 from ._smooth_error import aliased, beyond_the_limits, unresolved_resonances
 from ._theory import Parts
 
@@ -314,6 +315,11 @@ def solve_on_nodes(
         gamma.append(rate)
         potential.append(level)
         changes.append(change)
+    if parts.charged is not None:
+        gamma.append(charged_gamma(
+            parts.charged, mass2, tuple(rule.x), lowest, _tabulated(steps), steps,
+            offset=first - lowest, window=window, dtype=dtype, count=None,
+        ))  # fmt: skip
     gamma, potential = sum_of(gamma), sum_of(potential)
 
     c, s2 = sterile.cos_2theta, sterile.sin2_2theta

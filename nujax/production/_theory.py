@@ -9,6 +9,7 @@ import jax.numpy as jnp
 
 from ..interactions._base import AbstractInteraction, terms_of
 from ..interactions._mediator import AbstractMediator
+from ..interactions.gauged import ChargedLeptons
 from ..interactions.standard_model import StandardModel
 
 # Without a tabulated mediator t = ln(1 MeV/T).
@@ -16,11 +17,15 @@ _ANCHOR = 1.0
 
 
 class Parts(NamedTuple):
-    """Terms of an interaction: the anchored `mediator`, the `standard` model, all `others`."""
+    """Terms of an interaction: the anchored `mediator`, the `standard` model, all `others`.
+
+    `charged` is the part of the mediator that has tables of its own.
+    """
 
     mediator: AbstractMediator | None
     standard: StandardModel | None
     others: tuple[AbstractInteraction, ...]
+    charged: ChargedLeptons | None = None
 
     @property
     def anchor(self) -> jax.Array:
@@ -45,9 +50,9 @@ def parts_of(interaction: AbstractInteraction) -> Parts:
     for term in terms:
         if mediator is None and isinstance(term, AbstractMediator):
             mediator = term
-            others.extend(term.extra_terms())
         elif standard is None and isinstance(term, StandardModel):
             standard = term
         else:
             others.append(term)
-    return Parts(mediator, standard, tuple(others))
+    charged = None if mediator is None else mediator.charged_leptons()
+    return Parts(mediator, standard, tuple(others), charged)
