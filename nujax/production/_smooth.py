@@ -273,7 +273,11 @@ def solve_on_nodes(
     steps = steps_of(plasma)
     lowest = _first_tabulated(steps)
     first = jnp.clip(first, lowest, lowest + _tabulated(steps) - window)
-    T = anchor * jnp.exp(-(first + jnp.arange(window)).astype(dtype) / steps)
+    # Powers of T from those of constants about the middle: exponentials of every node would cost
+    # as much as a tenth of the pass.
+    middle = anchor * jnp.exp(-(first + window // 2).astype(dtype) / steps)
+    ratio_to_middle = np.exp((window // 2 - np.arange(window)) / steps)
+    T = middle * jnp.asarray(ratio_to_middle, dtype)
     start, stop = (jnp.log(anchor / limit) * steps - first for limit in (T_initial, T_final))
     weights = window_weights(start, stop, window)
 
@@ -321,9 +325,17 @@ def solve_on_nodes(
     ratio = _lorentzian_ratio(gamma, potential, c, extra)
     # (clock·Δ/4H) s² h without the 1/x of Δ, through logarithms: in float32 the square of 1/H, in
     # derivatives, overflows.
-    clock = jnp.log(plasma.clock_factor(T) / (8.0 * steps)) - plasma.log_hubble_rate(T)
-    strength = jnp.log(mass2) + jnp.log(s2)
-    rate_scale = jnp.exp(jnp.minimum(clock - jnp.log(T) + strength, 85.0))
+    strength = jnp.log(mass2) + jnp.log(s2) - jnp.log(8.0 * steps)
+    if x is None:
+        relative = jnp.asarray(ratio_to_middle**-3.0, dtype)
+        largest = 85.0 - 3.0 * (window // 2) / steps
+        clock = -plasma.log_hubble_rate(middle) - jnp.log(middle)
+        unit = jnp.exp(jnp.minimum(clock + strength, largest))
+    else:
+        clock = jnp.log(plasma.clock_factor(T)) - plasma.log_hubble_rate(T) - jnp.log(T)
+        relative = jnp.exp(jnp.minimum(clock + strength, 85.0))
+        unit = jnp.ones((), dtype)
+    rate_scale = unit * relative
     column = weights * rate_scale
     too_fast = jnp.zeros((), bool)
     if x is None:
