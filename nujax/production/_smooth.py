@@ -292,40 +292,25 @@ def solve_on_nodes(
         x = growth[:, None] * q[None, :]
         final = plasma.redshift(T_final, reference)
 
-    mass2 = sterile.mass**2
-    gamma, potential, changes = [], [], []
-    if parts.standard is not None:
-        rate, level = _standard_terms(parts.standard, sterile.flavour, T, mass2, x, plasma)
-        gamma.append(rate)
-        potential.append(level)
-        # V/Δ ∝ x²T⁶ but for the mass of the charged lepton
-        at_thin, fall = level[:, :thin], -6.0 / steps
-        spacing = jnp.asarray(2.0 * _across(np.log(rule.x), np)[None, :], dtype)
-        changes.append((fall * at_thin, fall**2 * at_thin, spacing * at_thin))
+    other = None
     if parts.others:
-        rate, level = _other_terms(
-            parts.others, sterile, T, _outer(jnp.ones_like(T), q) if x is None else x
-        )
-        gamma.append(rate)
-        potential.append(level)
-        change = central_change(level, 0)
-        curve, across = central_change(change, 0), _across(level, jnp)
-        changes.append((change[:, :thin], curve[:, :thin], across))
-    if parts.mediator is not None:
-        rate, level, change = _mediator_terms(
-            parts.mediator, mass2, first - lowest, window, T, x, basis
-        )
-        gamma.append(rate)
-        potential.append(level)
-        changes.append(change)
-    gamma, potential = sum_of(gamma), sum_of(potential)
+        at = _outer(jnp.ones_like(T), q) if x is None else x
+        other = _other_terms(parts.others, sterile, T, at)
+    terms = functools.partial(
+        _terms, sterile, parts, other, plasma, offset=first - lowest, x=x, basis=basis
+    )
+    gamma, potential, changes = terms(T)
+    thinned = gamma[:, :thin], potential[:, :thin], changes
+    if x is None:
+        # Single precision is enough for a bound, and takes half the time.
+        thinned = terms(T.astype(jnp.float32), count=thin)
 
     c, s2 = sterile.cos_2theta, sterile.sin2_2theta
     extra = s2 if mixing == "averaged" else jnp.zeros_like(s2)
     ratio = _lorentzian_ratio(gamma, potential, c, extra)
     # (clock·Δ/4H) s² h without the 1/x of Δ, through logarithms: in float32 the square of 1/H, in
     # derivatives, overflows.
-    strength = jnp.log(mass2) + jnp.log(s2) - jnp.log(8.0 * steps)
+    strength = 2.0 * jnp.log(sterile.mass) + jnp.log(s2) - jnp.log(8.0 * steps)
     if x is None:
         relative = jnp.asarray(ratio_to_middle**-3.0, dtype)
         largest = 85.0 - 3.0 * (window // 2) / steps
@@ -351,14 +336,7 @@ def solve_on_nodes(
     measure = jnp.asarray(rule.weights * rule.x**2, dtype)
     number, momentum = jnp.dot(measure, f), jnp.dot(measure * q, f)
     per_conversion = measure * fermi_dirac(q) / q
-    missed = unresolved_resonances(
-        c,
-        gamma[:, :thin],
-        potential[:, :thin],
-        tuple(sum_of(parts) for parts in zip(*changes, strict=True)),
-        column,
-        per_conversion[:thin],
-    )
+    missed = unit * unresolved_resonances(c, *thinned, weights * relative, per_conversion[:thin])
     missed = missed + beyond_the_limits(start, stop, column, ratio, per_conversion)
     missed = missed + aliased(start, stop, rate_scale, ratio, per_conversion, number)
     tiny = jnp.finfo(dtype).tiny
@@ -397,7 +375,41 @@ def _with_back_reaction(source, increment):
     return jnp.sum(jnp.exp(-later) * kept, axis=0), jnp.max(total) > _FAST
 
 
-def _standard_terms(standard, flavour, T, mass2, x, plasma):
+def _terms(sterile, parts, other, plasma, T, *, offset, x, basis, count=None):
+    """γ and U at the first `count` momenta and the changes of U at the thin ones, as T in type."""
+    thin, steps = _thin_count(), steps_of(plasma)
+    mass2 = sterile.mass**2
+    gamma, potential, changes = [], [], []
+    if parts.standard is not None:
+        rate, level = _standard_terms(
+            parts.standard, sterile.flavour, T, mass2.astype(T.dtype), x, plasma, count
+        )
+        gamma.append(rate)
+        potential.append(level)
+        # V/Δ ∝ x²T⁶ but for the mass of the charged lepton
+        at_thin, fall = level[:, :thin], -6.0 / steps
+        spacing = jnp.asarray(2.0 * _across(np.log(momenta().x), np)[None, :], T.dtype)
+        changes.append((fall * at_thin, fall**2 * at_thin, spacing * at_thin))
+    if other is not None:
+        rate, level = other
+        gamma.append(rate[:, :count].astype(T.dtype))
+        potential.append(level[:, :count].astype(T.dtype))
+        change = central_change(level, 0)
+        curve, across = central_change(change, 0), _across(level, jnp)
+        of_others = change[:, :thin], curve[:, :thin], across
+        changes.append(tuple(each.astype(T.dtype) for each in of_others))
+    if parts.mediator is not None:
+        rate, level, change = _mediator_terms(
+            parts.mediator, mass2, offset, len(T), T, x, basis, count
+        )
+        gamma.append(rate)
+        potential.append(level)
+        changes.append(change)
+    added = tuple(sum_of(parts) for parts in zip(*changes, strict=True))
+    return sum_of(gamma), sum_of(potential), added
+
+
+def _standard_terms(standard, flavour, T, mass2, x, plasma, count):
     """γ and U of the Standard Model: V ∝ E and Γ ∝ C(T, x) E make both ∝ x²."""
     at_unit_x = 2.0 * (T / mass2)  # 1/Δ at E = T
     level = standard.thermal_potential(T, T, flavour) * at_unit_x
@@ -407,14 +419,14 @@ def _standard_terms(standard, flavour, T, mass2, x, plasma):
         weak = FERMI_CONSTANT * T * T
         rate = weak * weak * T * at_unit_x
     if x is None:
-        x2 = jnp.asarray(momenta().x ** 2, T.dtype)
+        x2 = jnp.asarray(momenta().x[:count] ** 2, T.dtype)
         rate, level = _outer(rate, x2), _outer(level, x2)
     else:
         x2 = x * x
         rate, level = rate[:, None] * x2, level[:, None] * x2
     if standard.rate != "paper":
         table, start, step = _rate_table(flavour, plasma.degrees)
-        rate = rate * evaluate(table, start, step, jnp.log(T))
+        rate = rate * evaluate(table[..., :count], start, step, jnp.log(T))
     return rate, level
 
 
@@ -435,16 +447,17 @@ def _other_terms(others, sterile, T, x):
     return rate * per_energy, level * per_energy
 
 
-def _mediator_terms(mediator, mass2, offset, window, T, x, basis):
+def _mediator_terms(mediator, mass2, offset, window, T, x, basis, count):
     """γ and U of the tabulated mediator on the nodes, and the changes of U [window, thin]."""
     tables = _tables(mediator.kind, basis is not None)
 
     def sliced(table):
-        return jax.lax.dynamic_slice_in_dim(jnp.asarray(table, T.dtype), offset, window)
+        constant = jnp.asarray(np.ascontiguousarray(table[..., :count]), T.dtype)
+        return jax.lax.dynamic_slice_in_dim(constant, offset, window)
 
     scale = 2.0 * (mediator.mass**2 / mass2)
-    of_rates = scale * mediator.rate_coefficients()
-    of_level = scale * mediator.potential_coefficient()
+    of_rates = (scale * mediator.rate_coefficients()).astype(T.dtype)
+    of_level = (scale * mediator.potential_coefficient()).astype(T.dtype)
     changes = tuple(of_level * sliced(table) for table in tables.changes)
     rates, level = tuple(sliced(table) for table in tables.rates), sliced(tables.potential)
     if basis is None:
