@@ -148,8 +148,9 @@ def _annihilation_table(convention: str) -> np.ndarray:
     for k, d in enumerate(_D):
         r, found = np.exp(2.0 * d), []
         for width in widths:
-            line = (np.full_like(w, value) for value in (width, r))
-            total = annihilation(w, *line, convention, np, step=0.25)
+            total = annihilation(
+                w, np.full_like(w, width), np.full_like(w, r), convention, np, step=0.25
+            )
             parts = np.array(resonance(np.float64(width), np.float64(r), np))
             closed = parts @ closed_forms if k < len(_WITH) else 0.0
             found.append((total - closed) / (width * annihilation_size(w)))
@@ -174,7 +175,7 @@ def width_weights(width):
     return jnp.stack([jnp.ones_like(width), width**2 / (1.0 + width**2)])
 
 
-def of_leptons(table, ratios):
+def of_leptons(table: np.ndarray, ratios) -> jax.Array:
     """Σ over leptons [...] of a table [d, ...] at their d."""
     rows = table.shape[0]
     flat = jnp.asarray(table.reshape(rows, -1), ratios[0].dtype)
@@ -213,18 +214,17 @@ def node_tables(convention: str, first: int, count: int, steps: int, x: tuple) -
     return NodeTables(resonant, np.clip(values / (4.0 * x_), -1e30, 1e30).astype(np.float32))
 
 
-def off_shell_on_nodes(nodes: NodeTables, width, ratios, offset, window: int, count, dtype):
-    """w e^(−2t) (S + R) of all leptons [window, count] from node `offset` on."""
-    both = width_weights(width).astype(dtype)
-    table = nodes.off_shell[..., :count]
+def off_shell_on_nodes(nodes: NodeTables, width, ratios, offset, window: int):
+    """w e^(−2t) (S + R) of all leptons [window, n] from node `offset` on."""
+    both = width_weights(width)
+    table = jnp.asarray(nodes.off_shell)
     shape = (2, _TAPS, window, table.shape[-1])
-    total = jnp.zeros(shape[2:], dtype)
+    total = jnp.zeros(shape[2:], width.dtype)
     for r in ratios:
         start, weights = _taps(r)
-        piece = jax.lax.dynamic_slice(jnp.asarray(table), (0, start, offset, 0), shape)
-        weights = (both[:, None] * weights.astype(dtype)[None, :]).ravel()
-        flat = piece.reshape(2 * _TAPS, -1).astype(dtype)
-        total = total + jnp.dot(weights, flat).reshape(shape[2:])
+        piece = jax.lax.dynamic_slice(table, (0, start, offset, 0), shape).astype(width.dtype)
+        weights = (both[:, None] * weights[None, :]).ravel()
+        total = total + jnp.dot(weights, piece.reshape(2 * _TAPS, -1)).reshape(shape[2:])
     return total
 
 

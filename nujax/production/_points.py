@@ -40,8 +40,11 @@ class Stages(NamedTuple):
 def _on_flagged(stage: Callable, thetas: jax.Array, results):
     """Replace the results of the points that are flagged, one after the other."""
     flagged = results[1][:, 1] > 0
-    queue = jnp.argsort(~flagged)  # flagged points first
-    waiting = jnp.sum(flagged)
+    # Flagged points first; sorting them would take as long as a tenth of the first stage.
+    place = jnp.cumsum(flagged) - 1
+    waiting = place[-1] + 1
+    n = len(flagged)
+    queue = jnp.zeros(n, int).at[jnp.where(flagged, place, n)].set(jnp.arange(n), mode="drop")
 
     def step(state):
         done, results = state
@@ -50,6 +53,20 @@ def _on_flagged(stage: Callable, thetas: jax.Array, results):
         return done + 1, jax.tree.map(lambda old, new: old.at[where].set(new), results, better)
 
     return jax.lax.while_loop(lambda state: state[0] < waiting, step, (0, results))[1]
+
+
+_FARTHEST = 4096  # node
+
+
+def _order(first: jax.Array) -> jax.Array:
+    """Permutation that sorts integers; as one number with its place where there is room for it.
+
+    That is four times faster, and nodes farther away than any table reaches need no order.
+    """
+    n = len(first)
+    if 2 * _FARTHEST * n > jnp.iinfo(first.dtype).max:
+        return jnp.argsort(first)
+    return jnp.sort(jnp.clip(first, -_FARTHEST, _FARTHEST) * n + jnp.arange(n)) % n
 
 
 def _chunk_size() -> int:
@@ -108,7 +125,7 @@ def _batched(stages: Stages, jacobian: bool) -> Callable:
 
     def many(thetas):
         n, size = len(thetas), min(_chunk_size(), len(thetas))
-        order = jnp.argsort(jax.vmap(stages.extent)(thetas)[:, 0])
+        order = _order(jax.vmap(stages.extent)(thetas)[:, 0])
         padding = -n % size
         ordered = thetas[jnp.concatenate([order, jnp.broadcast_to(order[-1:], (padding,))])]
         quick = jax.lax.map(chunk, ordered.reshape(-1, size, thetas.shape[1]))
@@ -116,8 +133,7 @@ def _batched(stages: Stages, jacobian: bool) -> Callable:
         results = quick
         for stage in robust:
             results = _on_flagged(stage, ordered, results)
-        back = jnp.argsort(order)
-        return jax.tree.map(lambda leaf: leaf[back], results)
+        return jax.tree.map(lambda leaf: jnp.zeros_like(leaf).at[order].set(leaf), results)
 
     @jax.custom_batching.custom_vmap
     def of_many(thetas):

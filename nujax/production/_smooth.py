@@ -35,7 +35,7 @@ from ..quadrature import WINDOW_REACH, MomentumRule, exponential_momenta, window
 from ..statistics import fermi_dirac
 from ..sterile import SterileNeutrino
 from ._grid import LOG_RATIO_MAX, LOG_RATIO_MIN, MAX_SLIDE, central_change
-from ._smooth_charged import charged_gamma
+from ._smooth_charged import Nodes, charged_gamma
 from ._smooth_error import aliased, beyond_the_limits, unresolved_resonances
 from ._theory import Parts
 
@@ -274,7 +274,11 @@ def solve_on_nodes(
     steps = steps_of(plasma)
     lowest = _first_tabulated(steps)
     first = jnp.clip(first, lowest, lowest + _tabulated(steps) - window)
-    T = anchor * jnp.exp(-(first + jnp.arange(window)).astype(dtype) / steps)
+    # Powers of T from those of constants about the middle: exponentials of every node would cost
+    # as much as a tenth of the pass.
+    middle = anchor * jnp.exp(-(first + window // 2).astype(dtype) / steps)
+    ratio_to_middle = np.exp((window // 2 - np.arange(window)) / steps)
+    T = middle * jnp.asarray(ratio_to_middle, dtype)
     start, stop = (jnp.log(anchor / limit) * steps - first for limit in (T_initial, T_final))
     weights = window_weights(start, stop, window)
 
@@ -289,47 +293,43 @@ def solve_on_nodes(
         x = growth[:, None] * q[None, :]
         final = plasma.redshift(T_final, reference)
 
-    mass2 = sterile.mass**2
-    gamma, potential, changes = [], [], []
-    if parts.standard is not None:
-        rate, level = _standard_terms(parts.standard, sterile.flavour, T, mass2, x, plasma)
-        gamma.append(rate)
-        potential.append(level)
-        # V/Δ ∝ x²T⁶ but for the mass of the charged lepton
-        at_thin, fall = level[:, :thin], -6.0 / steps
-        spacing = jnp.asarray(2.0 * _across(np.log(rule.x), np)[None, :], dtype)
-        changes.append((fall * at_thin, fall**2 * at_thin, spacing * at_thin))
+    other = None
     if parts.others:
-        rate, level = _other_terms(
-            parts.others, sterile, T, _outer(jnp.ones_like(T), q) if x is None else x
-        )
-        gamma.append(rate)
-        potential.append(level)
-        change = central_change(level, 0)
-        curve, across = central_change(change, 0), _across(level, jnp)
-        changes.append((change[:, :thin], curve[:, :thin], across))
-    if parts.mediator is not None:
-        rate, level, change = _mediator_terms(
-            parts.mediator, mass2, first - lowest, window, T, x, basis
-        )
-        gamma.append(rate)
-        potential.append(level)
-        changes.append(change)
+        at = _outer(jnp.ones_like(T), q) if x is None else x
+        other = _other_terms(parts.others, sterile, T, at)
+    charged = None
     if parts.charged is not None:
-        gamma.append(charged_gamma(
-            parts.charged, mass2, tuple(rule.x), lowest, _tabulated(steps), steps,
-            offset=first - lowest, window=window, dtype=dtype, count=None,
-        ))  # fmt: skip
-    gamma, potential = sum_of(gamma), sum_of(potential)
+        if x is None:
+            nodes = Nodes(tuple(rule.x), lowest, _tabulated(steps), steps)
+            charged = charged_gamma(parts.charged, sterile, nodes, first - lowest, window)
+        else:
+            scale = 2.0 * (T**2 / sterile.mass**2)
+            charged = scale[:, None] * parts.charged.shape_on_lattice(T, x)
+    terms = functools.partial(
+        _terms, sterile, parts, other, charged, plasma, offset=first - lowest, x=x, basis=basis
+    )
+    gamma, potential, changes = terms(T)
+    thinned = gamma[:, :thin], potential[:, :thin], changes
+    if x is None:
+        # Single precision is enough for a bound, and takes half the time.
+        thinned = terms(T.astype(jnp.float32), count=thin)
 
     c, s2 = sterile.cos_2theta, sterile.sin2_2theta
     extra = s2 if mixing == "averaged" else jnp.zeros_like(s2)
     ratio = _lorentzian_ratio(gamma, potential, c, extra)
     # (clock·Δ/4H) s² h without the 1/x of Δ, through logarithms: in float32 the square of 1/H, in
     # derivatives, overflows.
-    clock = jnp.log(plasma.clock_factor(T) / (8.0 * steps)) - plasma.log_hubble_rate(T)
-    strength = jnp.log(mass2) + jnp.log(s2)
-    rate_scale = jnp.exp(jnp.minimum(clock - jnp.log(T) + strength, 85.0))
+    strength = 2.0 * jnp.log(sterile.mass) + jnp.log(s2) - jnp.log(8.0 * steps)
+    if x is None:
+        relative = jnp.asarray(ratio_to_middle**-3.0, dtype)
+        largest = 85.0 - 3.0 * (window // 2) / steps
+        clock = -plasma.log_hubble_rate(middle) - jnp.log(middle)
+        unit = jnp.exp(jnp.minimum(clock + strength, largest))
+    else:
+        clock = jnp.log(plasma.clock_factor(T)) - plasma.log_hubble_rate(T) - jnp.log(T)
+        relative = jnp.exp(jnp.minimum(clock + strength, 85.0))
+        unit = jnp.ones((), dtype)
+    rate_scale = unit * relative
     column = weights * rate_scale
     too_fast = jnp.zeros((), bool)
     if x is None:
@@ -345,14 +345,7 @@ def solve_on_nodes(
     measure = jnp.asarray(rule.weights * rule.x**2, dtype)
     number, momentum = jnp.dot(measure, f), jnp.dot(measure * q, f)
     per_conversion = measure * fermi_dirac(q) / q
-    missed = unresolved_resonances(
-        c,
-        gamma[:, :thin],
-        potential[:, :thin],
-        tuple(sum_of(parts) for parts in zip(*changes, strict=True)),
-        column,
-        per_conversion[:thin],
-    )
+    missed = unit * unresolved_resonances(c, *thinned, weights * relative, per_conversion[:thin])
     missed = missed + beyond_the_limits(start, stop, column, ratio, per_conversion)
     missed = missed + aliased(start, stop, rate_scale, ratio, per_conversion, number)
     tiny = jnp.finfo(dtype).tiny
@@ -391,7 +384,43 @@ def _with_back_reaction(source, increment):
     return jnp.sum(jnp.exp(-later) * kept, axis=0), jnp.max(total) > _FAST
 
 
-def _standard_terms(standard, flavour, T, mass2, x, plasma):
+def _terms(sterile, parts, other, charged, plasma, T, *, offset, x, basis, count=None):
+    """γ and U at the first `count` momenta and the changes of U at the thin ones, as T in type."""
+    thin, steps = _thin_count(), steps_of(plasma)
+    mass2 = sterile.mass**2
+    gamma, potential, changes = [], [], []
+    if parts.standard is not None:
+        rate, level = _standard_terms(
+            parts.standard, sterile.flavour, T, mass2.astype(T.dtype), x, plasma, count
+        )
+        gamma.append(rate)
+        potential.append(level)
+        # V/Δ ∝ x²T⁶ but for the mass of the charged lepton
+        at_thin, fall = level[:, :thin], -6.0 / steps
+        spacing = jnp.asarray(2.0 * _across(np.log(momenta().x), np)[None, :], T.dtype)
+        changes.append((fall * at_thin, fall**2 * at_thin, spacing * at_thin))
+    if other is not None:
+        rate, level = other
+        gamma.append(rate[:, :count].astype(T.dtype))
+        potential.append(level[:, :count].astype(T.dtype))
+        change = central_change(level, 0)
+        curve, across = central_change(change, 0), _across(level, jnp)
+        of_others = change[:, :thin], curve[:, :thin], across
+        changes.append(tuple(each.astype(T.dtype) for each in of_others))
+    if parts.mediator is not None:
+        rate, level, change = _mediator_terms(
+            parts.mediator, mass2, offset, len(T), T, x, basis, count
+        )
+        gamma.append(rate)
+        potential.append(level)
+        changes.append(change)
+    if charged is not None:
+        gamma.append(charged[:, :count].astype(T.dtype))
+    added = tuple(sum_of(parts) for parts in zip(*changes, strict=True))
+    return sum_of(gamma), sum_of(potential), added
+
+
+def _standard_terms(standard, flavour, T, mass2, x, plasma, count):
     """γ and U of the Standard Model: V ∝ E and Γ ∝ C(T, x) E make both ∝ x²."""
     at_unit_x = 2.0 * (T / mass2)  # 1/Δ at E = T
     level = standard.thermal_potential(T, T, flavour) * at_unit_x
@@ -401,14 +430,14 @@ def _standard_terms(standard, flavour, T, mass2, x, plasma):
         weak = FERMI_CONSTANT * T * T
         rate = weak * weak * T * at_unit_x
     if x is None:
-        x2 = jnp.asarray(momenta().x ** 2, T.dtype)
+        x2 = jnp.asarray(momenta().x[:count] ** 2, T.dtype)
         rate, level = _outer(rate, x2), _outer(level, x2)
     else:
         x2 = x * x
         rate, level = rate[:, None] * x2, level[:, None] * x2
     if standard.rate != "paper":
         table, start, step = _rate_table(flavour, plasma.degrees)
-        rate = rate * evaluate(table, start, step, jnp.log(T))
+        rate = rate * evaluate(table[..., :count], start, step, jnp.log(T))
     return rate, level
 
 
@@ -429,16 +458,17 @@ def _other_terms(others, sterile, T, x):
     return rate * per_energy, level * per_energy
 
 
-def _mediator_terms(mediator, mass2, offset, window, T, x, basis):
+def _mediator_terms(mediator, mass2, offset, window, T, x, basis, count):
     """γ and U of the tabulated mediator on the nodes, and the changes of U [window, thin]."""
     tables = _tables(mediator.kind, basis is not None)
 
     def sliced(table):
-        return jax.lax.dynamic_slice_in_dim(jnp.asarray(table, T.dtype), offset, window)
+        constant = jnp.asarray(np.ascontiguousarray(table[..., :count]), T.dtype)
+        return jax.lax.dynamic_slice_in_dim(constant, offset, window)
 
     scale = 2.0 * (mediator.mass**2 / mass2)
-    of_rates = scale * mediator.rate_coefficients()
-    of_level = scale * mediator.potential_coefficient()
+    of_rates = (scale * mediator.rate_coefficients()).astype(T.dtype)
+    of_level = (scale * mediator.potential_coefficient()).astype(T.dtype)
     changes = tuple(of_level * sliced(table) for table in tables.changes)
     rates, level = tuple(sliced(table) for table in tables.rates), sliced(tables.potential)
     if basis is None:

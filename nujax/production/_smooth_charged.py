@@ -2,33 +2,40 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from ..interactions._base import sum_of
 from ..interactions._charged_table import node_tables, off_shell_on_nodes, resonance_of
 from ..interactions.gauged import ChargedLeptons
+from ..sterile import SterileNeutrino
+
+
+class Nodes(NamedTuple):
+    """Momenta x, and t = (first + i)/steps with i < count; static."""
+
+    x: tuple[float, ...]
+    first: int
+    count: int
+    steps: int
 
 
 def charged_gamma(
-    charged: ChargedLeptons, mass2, x: tuple, first: int, nodes: int, steps: int,
-    *, offset, window: int, dtype, count: int | None,
-) -> jax.Array:  # fmt: skip
-    """Γ/Δ [window, count] at the first `count` momenta x, on nodes of t from `offset` on.
-
-    `first` and `nodes` are the range of t that is tabulated, in units of 1/steps.
-    """
-    vector = charged.vector
-    tables = node_tables(vector.convention, first, nodes, steps, x)
+    charged: ChargedLeptons, sterile: SterileNeutrino, nodes: Nodes, offset, window: int
+) -> jax.Array:
+    """Γ/Δ [window, momenta] on the nodes of t from `offset` on."""
+    vector, dtype = charged.vector, jnp.result_type(sterile.mass)
+    tables = node_tables(vector.convention, nodes.first, nodes.count, nodes.steps, nodes.x)
     width, ratios = vector.relative_width, vector.ratios()
-    on, off = (2.0 * (vector.mass**2 / mass2) * each for each in charged.strengths())
+    scale = 2.0 * (vector.mass**2 / sterile.mass**2)
+    on, off = (scale * each for each in charged.strengths())
 
     def sliced(table):
-        constant = jnp.asarray(np.ascontiguousarray(table[:, :count]), dtype)
-        return jax.lax.dynamic_slice_in_dim(constant, offset, window)
+        return jax.lax.dynamic_slice_in_dim(jnp.asarray(table, dtype), offset, window)
 
     parts = (on * resonance_of(width, ratios)).astype(dtype)
     resonant = (part * sliced(table) for part, table in zip(parts, tables.resonant, strict=True))
-    rest = off_shell_on_nodes(tables, width, ratios, offset, window, count, dtype)
-    return sum_of([*resonant, off.astype(dtype) * rest])
+    rest = off_shell_on_nodes(tables, width, ratios, offset, window)
+    return sum_of([*resonant, off.astype(dtype) * rest.astype(dtype)])

@@ -49,10 +49,12 @@ def unresolved_resonances(c, gamma, potential, changes, column, measure):
     resonance folds back or follows t: a hardly changes in t, or has an extremum, near zero against
     its change in q.
 
-    γ, U and its `changes`, ΔU and Δ²U in t and ΔU in q, are [window, thin].
+    γ, U and its `changes`, ΔU and Δ²U in t and ΔU in q, are [window, thin]; the type of γ is that
+    of the bound.
     """
-    c, gamma, potential, changes, column = jax.lax.stop_gradient(
-        (c, gamma, potential, changes, column)
+    given = c, gamma, potential, changes, column, measure
+    c, gamma, potential, changes, column, measure = jax.tree.map(
+        lambda leaf: jax.lax.stop_gradient(leaf).astype(gamma.dtype), given
     )
     change, curve, across = (jnp.abs(part) for part in changes)
     detuning = jnp.abs(c - potential)
