@@ -64,6 +64,14 @@ def test_annihilation_into_leptons(w, width, r):
     assert float(found) == pytest.approx(exact, rel=2e-7)
 
 
+def test_no_annihilation_into_leptons_too_heavy():
+    """Nothing is left of the quadrature where the plasma has no such pairs, e^(−4rw) = 0."""
+    w = jnp.asarray([1.0, 10.0])
+    for r in (1e3, 1e10):
+        found = annihilation(w, jnp.full(2, 1e-3), jnp.full(2, r), "exact")
+        np.testing.assert_array_equal(found, 0.0)
+
+
 @pytest.mark.parametrize(
     ("w", "x", "r"), [(0.5, 1.0, 1e-9), (0.5, 1.0, 0.1), (1e-3, 3.0, 10.0), (5.0, 2.0, 0.01)]
 )

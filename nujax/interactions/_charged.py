@@ -1,8 +1,8 @@
 r"""Charged leptons in the plasma that a gauged vector couples to, on and off shell.
 
 Rates of one neutrino in units in which (x/T)Γ = (g⁴w/16π³)∫du u S t(wu), S = 4πm²σ/g⁴, u = s/m²,
-w = m²/4ET, x = E/T, r = m_ℓ²/m² and γ = Γ_V/m. Elementwise and differentiable: with the mass of
-the lepton there are too many variables for a table. Trapezoid sums in logarithms, to 1e-8.
+w = m²/4ET, x = E/T, r = m_ℓ²/m² and γ = Γ_V/m. Elementwise and differentiable trapezoid sums in
+logarithms, to 1e-8; `_charged_table` has the same for whole grids.
 """
 
 from __future__ import annotations
@@ -52,7 +52,8 @@ def annihilation(w, width, r, convention: str, xp=jnp, step=_STEP):
     total = step * (numerator * y / ((u - 1.0) ** 2 + width_**2)).sum(axis=-1)
 
     angle = xp.arctan2(width, gap)
-    factor = 1.0 / (xp.exp(2.0 * np.pi / step * angle) + 1.0)
+    # Far above the threshold in r the residue is beyond all digits, but not after r^(3/2).
+    factor = xp.where(r < 1.0, 1.0 / (xp.exp(2.0 * np.pi / step * angle) + 1.0), 0.0)
     pole = _complex(xp.ones_like(width), width, xp)
     weight = (pole + 2.0 * r) * xp.sqrt(pole)
     # √y at the pole in real numbers: finite derivatives on either side of the threshold
