@@ -5,13 +5,14 @@ With d = ln(m_ℓ/m), r = e^(2d), γ = Γ_V/m and t(z) the targets, (x/T)Γ of o
 the resonance with its threshold, what is left of annihilation, and scattering; on·γ = off ∝ g⁴.
     Re ν(1+iγ) ≈ (2/3)[Re s (n − γ²n″/2) − γ Im s n′],   s = √(1−4r+iγ),   n = √u (u+2r) t(wu)
 holds the branch point at the threshold, where R is smooth. It is left out for r > e, far above
-which it would cancel against R. R is tabulated in d and ln w at γ → 0, with its
-slope in γ̂ = γ²/(1+γ²) (exact for m ≫ T); S in d, ln(m/T) and ln x.
+which it would cancel against R. R is tabulated in d and ln w at some γ, to be interpolated in
+γ̂ = γ²/(1+γ²) (linear for m ≫ T: two are enough for narrow vectors); S in d, ln(m/T) and ln x.
 """
 
 from __future__ import annotations
 
 import functools
+import math
 from typing import NamedTuple
 
 import jax
@@ -35,8 +36,9 @@ T_STEPS, T_FIRST, T_COUNT = 8, -168, 312
 W_STEPS, W_FIRST, W_COUNT = 10, -420, 820
 # Chebyshev nodes in ln x; below, where few neutrinos are, S over its size is held constant.
 _X_NODES, _LOG_X = 28, (-6.5, 5.0)
-LARGEST_WIDTH = 0.03  # up to which the tables are right to 1e-6
-_SMALL_WIDTH = 1e-4
+# Widths at which R is tabulated; the first two serve up to the second.
+_WIDTHS = (1e-4, 0.03, 0.1)
+LARGEST_NARROW, LARGEST = _WIDTHS[1:]
 
 
 def _momentum_variable(x, xp):
@@ -72,9 +74,9 @@ def resonance(width, r, xp=jnp):
     gap = 1.0 - 4.0 * r
     size = xp.sqrt(gap**2 + width**2) + float(np.finfo(r.dtype).tiny) ** 0.5
     # The larger of Re s and Im s from a sum, the other from Re s · Im s = γ/2.
-    large = xp.sqrt(0.5 * (size + xp.abs(gap)))
-    small = 0.5 * width / large
-    re, im = xp.where(gap > 0.0, large, small), xp.where(gap > 0.0, small, large)
+    one = xp.sqrt(0.5 * (size + xp.abs(gap)))
+    other = 0.5 * width / one
+    re, im = xp.where(gap > 0.0, one, other), xp.where(gap > 0.0, other, one)
     # n = a t, a = √u (u + 2r) and its derivatives at u = 1
     a, first, second = 1.0 + 2.0 * r, 1.5 + r, 0.75 - 0.5 * r
     half = 0.5 * width**2 * re
@@ -97,7 +99,7 @@ class ChargedTables(NamedTuple):
     """Of one convention, NumPy float64."""
 
     scattering: np.ndarray  # [d, t, n] Chebyshev coefficients of S over its size
-    annihilation: np.ndarray  # [2, d, line] of R over its size
+    annihilation: np.ndarray  # [widths, d, line] of R over its size
 
 
 @functools.lru_cache(maxsize=2)
@@ -142,19 +144,15 @@ def _scattering_table(convention: str) -> np.ndarray:
 def _annihilation_table(convention: str) -> np.ndarray:
     w = np.exp((W_FIRST + np.arange(W_COUNT)) / W_STEPS)
     closed_forms = np.stack(resonant_targets(convention, w, np))
-    widths = (_SMALL_WIDTH, LARGEST_WIDTH)
-    small, large = (width**2 / (1.0 + width**2) for width in widths)
-    table = np.empty((2, len(_D), W_COUNT))
-    for k, d in enumerate(_D):
-        r, found = np.exp(2.0 * d), []
-        for width in widths:
-            total = annihilation(
-                w, np.full_like(w, width), np.full_like(w, r), convention, np, step=0.25
-            )
-            parts = np.array(resonance(np.float64(width), np.float64(r), np))
-            closed = parts @ closed_forms if k < len(_WITH) else 0.0
-            found.append((total - closed) / (width * annihilation_size(w)))
-        table[:, k] = found[0], (found[1] - found[0]) / (large - small)
+    table = np.empty((len(_WIDTHS), len(_D), W_COUNT))
+    for index in np.ndindex(table.shape[:2]):
+        width, r = _WIDTHS[index[0]], np.exp(2.0 * _D[index[1]])
+        total = annihilation(
+            w, np.full_like(w, width), np.full_like(w, r), convention, np, step=0.25
+        )
+        parts = np.array(resonance(np.float64(width), np.float64(r), np))
+        closed = parts @ closed_forms if index[1] < len(_WITH) else 0.0
+        table[index] = (total - closed) / (width * annihilation_size(w))
     return table
 
 
@@ -170,9 +168,14 @@ def _taps(r):
     return start, lagrange_weights(d / _D_STEP - left, _TAPS)
 
 
-def width_weights(width):
-    """Weights [2] of R at γ → 0 and of its slope in γ̂."""
-    return jnp.stack([jnp.ones_like(width), width**2 / (1.0 + width**2)])
+def width_weights(width, number: int):
+    """Weights [number] of R at the first widths: Lagrange polynomials in γ̂."""
+    at, points = width**2 / (1.0 + width**2), [g**2 / (1.0 + g**2) for g in _WIDTHS[:number]]
+    weights = []
+    for k, here in enumerate(points):
+        others = points[:k] + points[k + 1 :]
+        weights.append(math.prod((at - other) / (here - other) for other in others))
+    return jnp.stack(weights)
 
 
 def of_leptons(table: np.ndarray, ratios) -> jax.Array:
@@ -191,7 +194,7 @@ class NodeTables(NamedTuple):
     """On nodes of t and x [t, n], times w e^(−2t) like the rates of mediators."""
 
     resonant: tuple[np.ndarray, ...]  # πt, πwt′ and πw²t″ at w
-    off_shell: np.ndarray  # [2, d, t, n] S + R at γ → 0, and the slope of R in γ̂; float32
+    off_shell: np.ndarray  # [2, d, t, n] S + R at the first two widths; float32
 
 
 @functools.lru_cache(maxsize=16)
@@ -204,10 +207,9 @@ def node_tables(convention: str, first: int, count: int, steps: int, x: tuple) -
     scattered = make_interp_spline(grid, tables.scattering, k=7, axis=1)(t)
     scattered = scattered @ momentum_basis(x_, np).T * scattering_size(w)
     line = (W_FIRST + np.arange(W_COUNT)) / W_STEPS
-    spline = make_interp_spline(line, np.moveaxis(tables.annihilation, -1, 0), k=5)
+    spline = make_interp_spline(line, np.moveaxis(tables.annihilation[:2], -1, 0), k=5)
     values = np.moveaxis(spline(np.clip(np.log(w), line[0], line[-1])), (-2, -1), (0, 1))
-    values = values * annihilation_size(w)
-    values[0] += scattered
+    values = values * annihilation_size(w) + scattered
     # w e^(−2t) = 1/4x
     resonant = tuple(part / (4.0 * x_) for part in resonant_targets(convention, w, np))
     # Seven digits are enough, and squares must not overflow.
@@ -216,7 +218,7 @@ def node_tables(convention: str, first: int, count: int, steps: int, x: tuple) -
 
 def off_shell_on_nodes(nodes: NodeTables, width, ratios, offset, window: int):
     """w e^(−2t) (S + R) of all leptons [window, n] from node `offset` on."""
-    both = width_weights(width)
+    both = width_weights(width, 2)
     table = jnp.asarray(nodes.off_shell)
     shape = (2, _TAPS, window, table.shape[-1])
     total = jnp.zeros(shape[2:], width.dtype)
@@ -229,13 +231,17 @@ def off_shell_on_nodes(nodes: NodeTables, width, ratios, offset, window: int):
 
 
 def shape_on_lattice(convention: str, on, off, width, ratios, t, w, x):
-    """(x/T)Γ [window, rows] at t [window], w and x of one lattice."""
+    """(x/T)Γ [window, rows] at t [window], w and x of one lattice.
+
+    Below w = 1e-9 in single precision, where derivatives would overflow, w is held.
+    """
+    w = jnp.maximum(w, float(np.finfo(w.dtype).tiny) ** 0.24)
     tables = charged_tables(convention)
     parts = on * resonance_of(width, ratios)
     resonant = resonant_targets(convention, w, jnp)
     total = sum_of(part * function for part, function in zip(parts, resonant, strict=True))
     lines = jnp.stack([of_leptons(table, ratios) for table in tables.annihilation])
-    line = jnp.dot(width_weights(width), lines)
+    line = jnp.dot(width_weights(width, len(_WIDTHS)), lines)
     total = total + off * annihilation_size(w) * _along(line, jnp.log(w) * W_STEPS - W_FIRST)
 
     rows = _along(of_leptons(tables.scattering, ratios), t * T_STEPS - T_FIRST)

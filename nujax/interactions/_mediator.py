@@ -21,7 +21,7 @@ import numpy as np
 from .._checks import check_at_least, check_at_most, check_non_negative, check_positive
 from ._base import AbstractInteraction
 from ._kernels import potential_shape
-from ._width_expansion import NARROW, WidthExpansion
+from ._width_expansion import ANY_WIDTH, NARROW, WidthExpansion
 
 
 def rate_functions_of(
@@ -104,6 +104,11 @@ class AbstractMediator(AbstractInteraction):
     @abc.abstractmethod
     def largest_tabulated_width(self) -> float:
         """γ up to which Σ c_k R_k of the default widths equals `rate_shape` to 1e-6."""
+
+    @property
+    def largest_width(self) -> float:
+        """γ up to which production knows the rate; beyond, a point is flagged."""
+        return ANY_WIDTH.largest
 
     def on_shell_shape(self, w: jax.Array, x: jax.Array) -> jax.Array:
         """The part of (x/T)Γ [1] whose boson is on shell, as of a narrow resonance."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from typing import final
 
 import jax
@@ -13,7 +12,7 @@ from .._checks import check_choice
 from ..constants import ELECTRON_MASS, FLAVOURS, MUON_MASS, TAU_MASS
 from ._base import AbstractInteraction, sum_of
 from ._charged import charged_rate_shape, decay_channels
-from ._charged_table import LARGEST_WIDTH, shape_on_lattice
+from ._charged_table import LARGEST, LARGEST_NARROW, shape_on_lattice
 from .vector import AbstractVector
 
 _LEPTON_MASS = {"e": ELECTRON_MASS, "mu": MUON_MASS, "tau": TAU_MASS}
@@ -53,7 +52,12 @@ class AbstractGauged(AbstractVector):
     @property
     def largest_tabulated_width(self) -> float:
         """γ_V up to which the tables of charged leptons are right to 1e-6."""
-        return LARGEST_WIDTH
+        return LARGEST_NARROW
+
+    @property
+    def largest_width(self) -> float:
+        """γ_V at which the tables of charged leptons end."""
+        return LARGEST
 
     def check_flavour(self, flavour: str) -> None:
         """Raise `ValueError` if the force does not act on this neutrino."""
@@ -98,23 +102,11 @@ class ChargedLeptons(AbstractInteraction):
         return on, v.rate_factor * v.coupling**2 * (v.coupling**2 / (16.0 * np.pi**3))
 
     def shape_on_lattice(self, T: jax.Array, x: jax.Array) -> jax.Array:
-        """(x/T)Γ [window, rows] at T [window] and x of a lattice, from tables unless too wide."""
+        """(x/T)Γ [window, rows] at T [window] and x of a lattice, from tables."""
         v = self.vector
         w = ((v.mass / T) ** 2)[:, None] / (4.0 * x)
-        width, t = v.relative_width, jnp.log(v.mass / T)
-        tables = functools.partial(
-            shape_on_lattice, v.convention, *self.strengths(), width, v.ratios()
-        )
-
-        def direct(w, x):
-            return v.rate_factor * charged_rate_shape(
-                w, x, width, v.channels(), v.coupling**2, v.ratios(), v.convention
-            )
-
-        def tabulated(w, x):
-            return tables(t, w, x)
-
-        return jax.lax.cond(width > LARGEST_WIDTH, direct, tabulated, w, x)
+        t, strengths = jnp.log(v.mass / T), self.strengths()
+        return shape_on_lattice(v.convention, *strengths, v.relative_width, v.ratios(), t, w, x)
 
     def thermal_potential(self, E: jax.Array, T: jax.Array, flavour: str) -> jax.Array:
         """0: lepton tadpoles vanish without asymmetry."""
@@ -134,6 +126,7 @@ _SHARED = """
     scattering on a massive Fermi–Dirac target and νν̄ → ℓℓ̄, all leptons in equilibrium without
     asymmetry. The width is Γ_V = N g²m/24π, N = n + 2 Σ_ℓ (1+2r)√(1−4r), r = m_ℓ²/m². It is not
     differentiable in m at the thresholds m = 2m_ℓ, where √(1−4r) has an infinite slope.
+    Production with Γ_V > m/10 (g ≳ 1) is flagged `under_resolved`.
     "paper": as `VectorMediator`, but scattering on charged leptons keeps the Møller velocity.
 
     Raises `ValueError` for a mass below 1 keV, g < 0, g² > 4π or a matrix of couplings, an unknown

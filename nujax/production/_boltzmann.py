@@ -12,7 +12,6 @@ import jax.numpy as jnp
 
 from .._checks import check_choice, check_positive, check_window
 from ..interactions._base import AbstractInteraction
-from ..interactions._width_expansion import ANY_WIDTH
 from ..plasma import Plasma
 from ..sterile import SterileNeutrino
 from . import _smooth
@@ -242,7 +241,7 @@ def _moments_function(structure, shapes, outputs):
         values = jnp.stack(moments(lattice, solution.q, solution.f)[:outputs])
         error, tolerance = _lattice_error(solution)
         if parts.mediator is not None:
-            beyond = parts.mediator.relative_width > ANY_WIDTH.largest
+            beyond = parts.mediator.relative_width > parts.mediator.largest_width
             error = error + jnp.where(beyond, 1.0, 0.0)
         poor = jnp.where(error < tolerance, 0.0, 1.0).astype(error.dtype)
         return values, jax.lax.stop_gradient(jnp.stack([error, poor]))
