@@ -18,7 +18,7 @@ from nujax.interactions._kernels import vector_rate_shape
 T_LEVELS = np.linspace(-15.9, 8.7, 83)
 X = np.array([0.013, 0.11, 0.53, 1.1, 2.3, 3.7, 5.9, 9.1, 16.0, 27.0])
 # Far from the thresholds, on either side of them, at one and where the table changes its kind.
-MASSES = (1e-3, 0.3, 2.0, 60.0, 64.0, 120.0, 211.0, 2.0 * MUON_MASS, 212.0, 300.0, 1e3, 1e5)
+MASSES = (1e-3, 0.3, 2.0, 60.0, 64.0, 120.0, 211.0, 2.0 * MUON_MASS, 212.0, 300.0, 1e3, 1e5, 1.3e6)
 CHANNELS = 6.0
 
 

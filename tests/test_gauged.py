@@ -307,6 +307,24 @@ def test_wide_resonances_are_flagged():
     assert nj.Status(int(status)) is nj.Status.under_resolved
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("inputs", ["paper", "precise"])
+def test_all_paths_agree(inputs):
+    """Fixed nodes, lattice (the spectrum) and diffrax's steps: 1e-5, the tolerance of the last."""
+    standard, plasma, method = getattr(nj.presets, inputs)()
+    sterile = nj.SterileNeutrino(7.1e-3, 7e-11, "mu")
+    forces = standard + nj.BMinusL(300.0, 0.2)
+    quadrature = nj.solve_production(sterile, forces, plasma=plasma, method=method)
+    stepper = nj.BoltzmannODE(back_reaction=method.back_reaction, mixing=method.mixing)
+    stepped = nj.solve_production(sterile, forces, plasma=plasma, method=stepper)
+    assert quadrature.status is stepped.status is nj.Status.ok
+    assert float(stepped.relic_density) == pytest.approx(float(quadrature.relic_density), rel=1e-5)
+    x = np.log(np.asarray(quadrature.x))
+    cube = np.exp(3.0 * x) * (x[1] - x[0]) * np.asarray(quadrature.f)
+    mean = np.sum(cube * np.exp(x)) / np.sum(cube)
+    assert mean == pytest.approx(float(quadrature.mean_momentum), rel=1e-5)
+
+
 # --- Derivatives and arguments ------------------------------------------------------------------
 
 

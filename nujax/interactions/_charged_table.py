@@ -28,8 +28,8 @@ from ._kernels import vector_targets
 _D_STEP, _TAPS = 0.125, 8
 _NO_RESONANCE = 0.5  # d from which on the resonance is not taken apart
 # Two overlapping pieces of d, with the resonance taken apart and without: from the electron and a
-# boson of 100 GeV to the τ and 1 keV.
-_WITH, _WITHOUT = np.arange(-108, 10), np.arange(0, 132)
+# boson of 7 TeV to the τ and 1 keV.
+_WITH, _WITHOUT = np.arange(-132, 10), np.arange(0, 132)
 _D = np.concatenate([_WITH, _WITHOUT]) * _D_STEP
 # Grids of t = ln(m/T) and of ln w.
 T_STEPS, T_FIRST, T_COUNT = 8, -168, 312
