@@ -38,6 +38,7 @@ def _check_rows(output: str, rows: dict, expected: set[str]) -> None:
         assert row["wall_min_us"] > 0.0
 
 
+@pytest.mark.slow
 def test_peers_agree(tmp_path):
     """NumPy sums the same terms; `quad` and the fixed nodes are each good to 1e-6."""
     output, numbers = _run(tmp_path, "--only", "numpy", "quad", "float32")

@@ -139,6 +139,7 @@ def log_density(log_parameters, method, plasma, build):
     return jnp.log(nj.relic_density(*build(*jnp.exp(log_parameters)), plasma=plasma, method=method))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["1MeV", "1GeV"])
 def test_derivatives_agree_with_the_quadrature(name):
     sterile, interaction = LIST[name][0]
@@ -283,6 +284,7 @@ def test_the_tolerance_controls_the_error():
     assert errors[1] < 1e-5 < errors[0] < 1e-2
 
 
+@pytest.mark.slow
 def test_single_precision():
     with jax.enable_x64(False):
         sterile, interaction = scalar(7.1 * keV, 7e-11, 1e-6, 1 * MeV)

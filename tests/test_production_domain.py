@@ -56,6 +56,7 @@ def _scan(dtype: str, points: int) -> dict:
     return json.loads(done.stdout)
 
 
+@pytest.mark.slow
 def test_finite_and_equal_in_both_precisions():
     """No NaN in value or gradient at random points; float32 serves to 1e-4 where it is resolved.
 
@@ -141,14 +142,8 @@ print(json.dumps({
 """
 
 
-@pytest.mark.parametrize(
-    ("dtype", "points"),
-    [
-        ("float64", 1000),
-        pytest.param("float32", 1000, marks=pytest.mark.slow),
-        pytest.param("float64", 5000, marks=pytest.mark.slow),
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize(("dtype", "points"), [("float32", 1000), ("float64", 5000)])
 def test_default_inputs_everywhere(dtype, points):
     """What a user gets without options is finite, positive and below equilibrium everywhere.
 

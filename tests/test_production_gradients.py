@@ -171,6 +171,7 @@ def one_mode_and_differences(function, point, step=2e-3):
     return jax.jit(jax.jacrev(function))(point), jax.jit(jax.jacfwd(function))(point), numeric.T
 
 
+@pytest.mark.slow
 def test_default_inputs():
     """The same with g*(T), measured rates and back-reaction, which have code of their own."""
 
@@ -200,6 +201,7 @@ def with_standard_model(mass: jax.Array, coupling: jax.Array) -> nj.AbstractInte
     return nj.StandardModel(convention="paper") + nj.ScalarMediator(mass, coupling)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("numbers", "goal"),
     [((7.1e-3, 7e-11, 1.0, 1e-6), 1e-7), ((7.1e-3, 7e-11, 1e3, 0.1), 1e-6)],
