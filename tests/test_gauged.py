@@ -397,11 +397,3 @@ def test_flavours():
         assert str(caught.value) == sentence
     for flavour in ("e", "mu", "tau"):
         nj.BMinusL(10.0, 0.1).check_flavour(flavour)
-
-
-@pytest.mark.parametrize("model", MODELS.values())
-def test_bad_arguments(model):
-    """g² ≤ 4π, a positive mass, a known convention."""
-    for arguments in ({"coupling": 3.6}, {"mass": 0.0}, {"convention": "precise"}):
-        with pytest.raises(ValueError, match="Argument"):
-            model(**{"mass": 1.0, "coupling": 0.1, **arguments})

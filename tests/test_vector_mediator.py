@@ -471,29 +471,6 @@ def test_gradients(convention, dtype):
 # --- Arguments ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("arguments", "sentence"),
-    [
-        ({"mass": -1.0}, "Argument `mass` must be positive, but is -1.0."),
-        ({"coupling": -1e-3}, "Argument `coupling` must be zero or positive, but is -0.001."),
-        (
-            {"coupling": 3.6},
-            "Argument `coupling` must be at most 3.54491 (√4π, perturbativity), but is 3.6.",
-        ),
-        (
-            {"convention": "moeller"},
-            'Argument `convention` must be one of "exact", "paper", but is \'moeller\'.',
-        ),
-        ({"rate_factor": 0.0}, "Argument `rate_factor` must be positive, but is 0.0."),
-    ],
-)
-def test_bad_arguments(arguments, sentence):
-    """Nonsense is refused where it enters, in a sentence that names argument and value."""
-    with pytest.raises(ValueError, match="Argument") as caught:
-        nj.VectorMediator(**{"mass": 1.0, "coupling": 0.1, **arguments})
-    assert str(caught.value) == sentence
-
-
 def test_leaves_and_kind():
     """Numbers are leaves, choices are not; one set of tables serves all masses and couplings."""
     mediator = nj.VectorMediator(1, 0.1, "paper")
