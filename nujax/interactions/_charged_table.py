@@ -25,7 +25,7 @@ from ._base import sum_of
 from ._charged import annihilation, scattering
 from ._kernels import vector_targets
 
-_D_STEP, _TAPS = 0.125, 8
+_D_STEP, _TAPS, _FEW_TAPS = 0.125, 8, 4
 _NO_RESONANCE = 0.5  # d from which on the resonance is not taken apart
 # Two overlapping pieces of d, with the resonance taken apart and without: from the electron and a
 # boson of 7 TeV to the τ and 1 keV.
@@ -157,7 +157,7 @@ def _annihilation_table(convention: str) -> np.ndarray:
 
 
 def _taps(r):
-    """First row and weights of the interpolation in d."""
+    """First row of the interpolation in d, and the position from there on in rows."""
     d = 0.5 * jnp.log(r)
     near = _is_near(r)
     first = jnp.where(near, float(_WITH[0]), float(_WITHOUT[0]))
@@ -165,7 +165,7 @@ def _taps(r):
     left = jnp.floor(d / _D_STEP) - (_TAPS // 2 - 1)
     left = jax.lax.stop_gradient(jnp.clip(left, first, last - (_TAPS - 1)))
     start = (left - first).astype(int) + jnp.where(near, 0, len(_WITH))
-    return start, lagrange_weights(d / _D_STEP - left, _TAPS)
+    return start, d / _D_STEP - left
 
 
 def width_weights(width, number: int):
@@ -184,9 +184,9 @@ def of_leptons(table: np.ndarray, ratios) -> jax.Array:
     flat = jnp.asarray(table.reshape(rows, -1), ratios[0].dtype)
     total = 0.0
     for r in ratios:
-        start, weights = _taps(r)
+        start, position = _taps(r)
         piece = jax.lax.dynamic_slice_in_dim(flat, start, _TAPS)
-        total = total + jnp.dot(weights, piece)
+        total = total + jnp.dot(lagrange_weights(position, _TAPS), piece)
     return jnp.reshape(total, table.shape[1:])
 
 
@@ -194,7 +194,9 @@ class NodeTables(NamedTuple):
     """On nodes of t and x [t, n], times w e^(−2t) like the rates of mediators."""
 
     resonant: tuple[np.ndarray, ...]  # πt, πwt′ and πw²t″ at w
-    off_shell: np.ndarray  # [2, d, t, n] S + R at the first two widths; float32
+    off_shell: (
+        np.ndarray
+    )  # [2, d, t, n] S + R at the first width, its change to the second; float32
 
 
 @functools.lru_cache(maxsize=16)
@@ -209,7 +211,9 @@ def node_tables(convention: str, first: int, count: int, steps: int, x: tuple) -
     line = (W_FIRST + np.arange(W_COUNT)) / W_STEPS
     spline = make_interp_spline(line, np.moveaxis(tables.annihilation[:2], -1, 0), k=5)
     values = np.moveaxis(spline(np.clip(np.log(w), line[0], line[-1])), (-2, -1), (0, 1))
-    values = values * annihilation_size(w) + scattered
+    values = values * annihilation_size(w)
+    values[1] -= values[0]
+    values[0] += scattered
     # w e^(−2t) = 1/4x
     resonant = tuple(part / (4.0 * x_) for part in resonant_targets(convention, w, np))
     # Seven digits are enough, and squares must not overflow.
@@ -218,15 +222,22 @@ def node_tables(convention: str, first: int, count: int, steps: int, x: tuple) -
 
 def off_shell_on_nodes(nodes: NodeTables, width, ratios, offset, window: int):
     """w e^(−2t) (S + R) of all leptons [window, n] from node `offset` on."""
-    both = width_weights(width, 2)
-    table = jnp.asarray(nodes.off_shell)
-    shape = (2, _TAPS, window, table.shape[-1])
-    total = jnp.zeros(shape[2:], width.dtype)
+    wide = width_weights(width, 2)[1]
+    narrow_table, change_table = (jnp.asarray(table) for table in nodes.off_shell)
+    count = narrow_table.shape[-1]
+    total = jnp.zeros((window, count), width.dtype)
     for r in ratios:
-        start, weights = _taps(r)
-        piece = jax.lax.dynamic_slice(table, (0, start, offset, 0), shape).astype(width.dtype)
-        weights = (both[:, None] * weights[None, :]).ravel()
-        total = total + jnp.dot(weights, piece.reshape(2 * _TAPS, -1)).reshape(shape[2:])
+        start, position = _taps(r)
+        # What the width changes is small: fewer rows are enough.
+        skipped = (_TAPS - _FEW_TAPS) // 2
+        for table, first, at, taps, factor in (
+            (narrow_table, start, position, _TAPS, jnp.ones_like(wide)),
+            (change_table, start + skipped, position - skipped, _FEW_TAPS, wide),
+        ):
+            piece = jax.lax.dynamic_slice(table, (first, offset, 0), (taps, window, count))
+            weights = (factor * lagrange_weights(at, taps)).astype(table.dtype)
+            part = jnp.dot(weights, piece.reshape(taps, -1)).reshape(window, count)
+            total = total + part.astype(width.dtype)
     return total
 
 
