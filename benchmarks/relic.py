@@ -122,7 +122,7 @@ class Benchmark:
         self.timed("light", "  mediators of 1 keV to 1 MeV", value, light)
 
     def vectors(self) -> None:
-        """The same with vectors, whose charged leptons are no tables."""
+        """The same with vectors, two of which scatter on charged leptons too."""
         for name in ("VectorMediator", "LMuMinusLTau", "BMinusL"):
             mediator = getattr(self.nj, name)
             some = self.points.smooth_points(

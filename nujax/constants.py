@@ -11,6 +11,8 @@ import math
 
 # Active flavours, in the order in which tables list them.
 FLAVOURS = ("e", "mu", "tau")
+# Mediators are tabulated from this mass on [MeV]; here, where JAX is not needed to read it.
+LIGHTEST_MEDIATOR = 1e-3
 
 # Particle physics.
 FERMI_CONSTANT = 1.1663787e-11  # G_F [MeV^-2]; PDG 2018 (CODATA 2014)

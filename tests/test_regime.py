@@ -19,7 +19,7 @@ NU = nj.SterileNeutrino(mass=7.1e-3, sin2_2theta=7e-11, flavour="mu")
 
 @eqx.filter_jit
 def regimes(kind, masses, couplings, sterile=NU):
-    """Of mediators of one class, given by their names in `problems`."""
+    """Of mediators of the class with the name `kind`, one for each mass and coupling."""
 
     def one(mass, coupling):
         forces = STANDARD + getattr(nj, kind)(mass, coupling)

@@ -6,11 +6,10 @@ from dataclasses import asdict, dataclass
 from difflib import get_close_matches
 from typing import Any
 
-from nujax.constants import FLAVOURS
+from nujax.constants import FLAVOURS, LIGHTEST_MEDIATOR
 from nujax.units import parse_quantity
 
 MEDIATORS = ("scalar", "vector", "lmu-ltau", "b-l")
-LIGHTEST_MEDIATOR = 1e-3  # [MeV]; as in nujax.interactions, which would load JAX
 CONVENTIONS = ("exact", "paper")
 INPUT_SETS = ("precise", "paper")
 DEGREES = ("saikawa-shirai", "borsanyi")

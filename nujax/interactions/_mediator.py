@@ -19,6 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from .._checks import check_at_least, check_at_most, check_non_negative, check_positive
+from ..constants import LIGHTEST_MEDIATOR
 from ._base import AbstractInteraction
 from ._kernels import potential_shape
 from ._width_expansion import ANY_WIDTH, NARROW, WidthExpansion
@@ -33,16 +34,13 @@ def rate_functions_of(
     return closed + list(mediator.tabulated_rate_functions(w, widths, *choices))
 
 
-LIGHTEST = 1e-3  # MeV
-
-
 def check_mediator(mass, coupling, rate_factor, largest: float, name: str) -> None:
     """Raise `ValueError` for numbers that no mediator can have; `name` writes out `largest`.
 
     A coupling is one number (or a batch of them): that of the flavour that mixes, to itself.
     """
     check_positive("mass", mass)
-    check_at_least("mass", mass, LIGHTEST, "1 keV, the lightest that the kernels cover")
+    check_at_least("mass", mass, LIGHTEST_MEDIATOR, "1 keV, the lightest that the kernels cover")
     if isinstance(coupling, Mapping) or np.shape(coupling) in ((2, 2), (3, 3)):
         raise ValueError(
             "Argument `coupling` must be one number, of the flavour that mixes to itself, but is a "
