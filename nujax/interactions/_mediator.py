@@ -104,6 +104,11 @@ class AbstractMediator(AbstractInteraction):
         """γ up to which Σ c_k R_k of the default widths equals `rate_shape` to 1e-6."""
 
     @property
+    def largest_coupling(self) -> float:
+        """Where perturbation theory ends."""
+        return 4.0 * np.pi
+
+    @property
     def largest_width(self) -> float:
         """γ up to which production knows the rate; beyond, a point is flagged."""
         return ANY_WIDTH.largest

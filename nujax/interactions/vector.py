@@ -59,6 +59,11 @@ class AbstractVector(AbstractMediator):
         return 0.0
 
     @property
+    def largest_coupling(self) -> float:
+        """√4π."""
+        return _LARGEST_COUPLING
+
+    @property
     def relative_width(self) -> jax.Array:
         """γ_V = Γ_V/m = N g²/24π [1]."""
         return self.coupling**2 * self.channels() / (24.0 * np.pi)

@@ -104,12 +104,21 @@ class BoltzmannQuadrature(AbstractMethod):
         outputs: int = 2,
     ) -> Moments:
         """See `AbstractMethod.moments`."""
+        return self._staged(sterile, interaction, plasma, outputs, robust=True)
+
+    def estimate(
+        self, sterile: SterileNeutrino, interaction: AbstractInteraction, plasma: Plasma
+    ) -> Moments:
+        """The fast nodes alone, whatever they may miss; see `AbstractMethod.estimate`."""
+        return self._staged(sterile, interaction, plasma, 1, robust=False)
+
+    def _staged(self, sterile, interaction, plasma, outputs: int, robust: bool) -> Moments:
         theory = (sterile, interaction, plasma, self)
         leaves, structure = jax.tree.flatten(theory)
         dtype = jnp.result_type(*leaves)
         shapes = tuple(jnp.shape(leaf) for leaf in leaves)
         theta = jnp.concatenate([jnp.ravel(leaf).astype(dtype) for leaf in leaves])
-        values, (error, _) = _moments_function(structure, shapes, outputs)(theta)
+        values, (error, _) = _moments_function(structure, shapes, outputs, robust)(theta)
         T_initial, T_final = integration_limits(self, interaction, plasma, dtype)
         finite = jnp.all(jnp.isfinite(values)) & (T_initial > T_final)
         resolved = error <= _RESONANT_TOLERANCE
@@ -186,7 +195,7 @@ def check_limits(method, interaction, plasma) -> None:
 
 
 @functools.lru_cache(maxsize=64)
-def _moments_function(structure, shapes, outputs):
+def _moments_function(structure, shapes, outputs, robust):
     """θ → ((number, momentum)[:outputs], (error, flag)) for one kind of theory; traces once."""
 
     def theory_of(theta):
@@ -252,7 +261,9 @@ def _moments_function(structure, shapes, outputs):
             longest=_smooth.short_window(steps),
             shared=shared,
             single=single,
-            robust=tuple(functools.partial(on_lattice, lattice=each) for each in (coarse, fine)),
+            robust=tuple(
+                functools.partial(on_lattice, lattice=each) for each in (coarse, fine) if robust
+            ),
         )
     )
 

@@ -40,6 +40,15 @@ class AbstractMethod(eqx.Module):
         With `outputs=1` only the first is needed, and the other may be None.
         """
 
+    def estimate(
+        self, sterile: SterileNeutrino, interaction: AbstractInteraction, plasma: Plasma
+    ) -> Moments:
+        """The number density as quickly as it can be had, for searches; `moments` if not faster.
+
+        `error_estimate` must be safe: a search resolves the points where it matters.
+        """
+        return self.moments(sterile, interaction, plasma, outputs=1)
+
     @abc.abstractmethod
     def solve(
         self, sterile: SterileNeutrino, interaction: AbstractInteraction, plasma: Plasma

@@ -26,7 +26,8 @@ class Stages(NamedTuple):
     longest            number of nodes that `shared` has
     shared(θ, first)   (values [n], flags [2]) on nodes from `first` on, which a chunk shares
     single(θ)          (values [n], flags [2]) on nodes of its own, enough for any point
-    robust             functions like `single`, each slower and safer than the one before
+    robust             functions like `single`, each slower and safer than the one before; maybe
+                       none, for an estimate
     flags = (error estimate, 1 if the next stage is needed)
     """
 
@@ -111,6 +112,8 @@ def _batched(stages: Stages, jacobian: bool) -> Callable:
     def one(theta):
         # Straight to the last stage: a single point has more to lose by compiling than by waiting.
         result = single(theta)
+        if not robust:
+            return result
         return jax.lax.cond(result[1][1] > 0, robust[-1], lambda _: result, theta)
 
     def chunk(thetas):

@@ -1,0 +1,210 @@
+r"""ln Ω h² as a function of a few log-parameters of a theory: all that inference knows.
+
+The parameters have names, the same as in the gradients that the command line prints:
+    mass           m₄ [MeV] of the sterile neutrino
+    sin2_2theta    sin²2θ
+    mediator_mass  m [MeV] of the (first) mediator
+    coupling       its coupling, λ or g
+Every function here takes their natural logarithms θ [N, K]; the other numbers of the theory stay
+as they are and are traced, so that another theory of the same kind is not compiled again.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from .._checks import check_choice
+from ..abundance import comoving_yield, relic_density_of_yield
+from ..constants import LIGHTEST_MEDIATOR
+from ..interactions import AbstractInteraction, InteractionSum
+from ..interactions._base import terms_of
+from ..interactions._mediator import AbstractMediator
+from ..plasma import Plasma
+from ..production import AbstractMethod, BoltzmannQuadrature
+from ..production._solve import check_arguments
+from ..sterile import SterileNeutrino
+
+PARAMETERS = ("mass", "sin2_2theta", "mediator_mass", "coupling")
+# Points in one call: enough to share nodes, few enough that a handful does not wait for many.
+BATCH = 64
+
+
+class Theory(eqx.Module):
+    """The four arguments of `solve_production`, defaults filled in."""
+
+    sterile: SterileNeutrino
+    interaction: AbstractInteraction
+    plasma: Plasma
+    method: AbstractMethod
+
+
+class Evaluation(NamedTuple):
+    """ln Ω h² [N] and what belongs to it (NumPy)."""
+
+    log_density: np.ndarray
+    status: np.ndarray  # [N] codes of `Status`
+    error: np.ndarray  # [N] relative error estimate of Ω h²
+    gradient: np.ndarray | None  # [N, K] d ln Ω h²/dθ
+
+
+def theory_of(
+    sterile: SterileNeutrino,
+    interaction: AbstractInteraction,
+    plasma: Plasma | None = None,
+    method: AbstractMethod | None = None,
+) -> Theory:
+    """Check the arguments as `solve_production` does and fill in its defaults."""
+    plasma = Plasma.standard() if plasma is None else plasma
+    method = BoltzmannQuadrature() if method is None else method
+    check_arguments(sterile, interaction, plasma, method)
+    return Theory(sterile, interaction, plasma, method)
+
+
+def mediator_of(interaction: AbstractInteraction) -> AbstractMediator | None:
+    """The mediator whose mass and coupling are parameters: the first one."""
+    for term in terms_of(interaction):
+        if isinstance(term, AbstractMediator):
+            return term
+    return None
+
+
+def check_names(theory: Theory, names: Sequence[str]) -> None:
+    """Raise `ValueError` for unknown or repeated parameters, or those of a missing mediator."""
+    for name in names:
+        check_choice("parameter", name, PARAMETERS)
+    if len(set(names)) < len(names):
+        raise ValueError(f"Argument `parameters` must name each one once, but is {tuple(names)}.")
+    if mediator_of(theory.interaction) is None and set(names) & {"mediator_mass", "coupling"}:
+        raise ValueError(
+            "Argument `interaction` must contain a mediator, whose mass and coupling are "
+            "parameters, but has none."
+        )
+
+
+def values_of(theory: Theory) -> dict[str, jax.Array]:
+    """The present values of all parameters that this theory has."""
+    values = {"mass": theory.sterile.mass, "sin2_2theta": theory.sterile.sin2_2theta}
+    mediator = mediator_of(theory.interaction)
+    if mediator is not None:
+        values |= {"mediator_mass": mediator.mass, "coupling": mediator.coupling}
+    return values
+
+
+def with_values(theory: Theory, values: dict[str, Any]) -> Theory:
+    """The theory with some parameters replaced (unchecked, traceable)."""
+
+    def replaced(part, where):
+        new = {field: values[name] for field, name in where.items() if name in values}
+        if not new:
+            return part
+        fields = tuple(new)
+        return eqx.tree_at(lambda p: [getattr(p, f) for f in fields], part, list(new.values()))
+
+    sterile = replaced(theory.sterile, {"mass": "mass", "sin2_2theta": "sin2_2theta"})
+    mediator = mediator_of(theory.interaction)
+    interaction = theory.interaction
+    if mediator is not None:
+        new = replaced(mediator, {"mass": "mediator_mass", "coupling": "coupling"})
+        terms = terms_of(interaction)
+        changed = tuple(new if term is mediator else term for term in terms)
+        interaction = changed[0] if len(changed) == 1 else InteractionSum(changed)
+    return Theory(sterile, interaction, theory.plasma, theory.method)
+
+
+def domain_of(theory: Theory, name: str) -> tuple[float, float]:
+    """Smallest and largest value of a parameter that nujax is made for; the default bounds."""
+    if name == "mass":
+        return 1e-4, 1.0
+    if name == "sin2_2theta":
+        return 1e-16, 1e-2
+    if name == "mediator_mass":
+        return LIGHTEST_MEDIATOR, 1e5
+    mediator = mediator_of(theory.interaction)
+    assert mediator is not None
+    return 1e-12, mediator.largest_coupling
+
+
+def log_density_and_status(theory: Theory, quick: bool = False):
+    """(ln Ω h², status code, error estimate), traceable; of the first stage alone if `quick`."""
+    physics = theory.sterile, theory.interaction, theory.plasma
+    method = theory.method
+    m = method.estimate(*physics) if quick else method.moments(*physics, outputs=1)
+    yield_ = comoving_yield(m.number, theory.plasma.entropy_degrees(m.T_final))
+    density = relic_density_of_yield(theory.sterile.mass, yield_, theory.plasma)
+    return jnp.log(density), m.status_code, m.error_estimate
+
+
+@functools.lru_cache(maxsize=64)
+def _compiled(structure, shapes, names: tuple[str, ...], what: str, batched: bool):
+    """A jitted function (θ, numbers of the theory) → [3 + K] for one kind of theory.
+
+    One array in and one out: handing over thirty takes longer than the physics of a point.
+    """
+
+    def density(theta, numbers):
+        leaves, at = [], 0
+        for shape in shapes:
+            size = math.prod(shape)
+            leaves.append(numbers[at : at + size].reshape(shape))
+            at += size
+        theory = jax.tree.unflatten(structure, leaves)
+        theory = with_values(theory, {n: jnp.exp(theta[i]) for i, n in enumerate(names)})
+        log_density, status, error = log_density_and_status(theory, quick=what == "quick")
+        return log_density, jnp.stack([log_density, status.astype(theta.dtype), error])
+
+    def one(theta, numbers):
+        if what != "gradient":
+            return density(theta, numbers)[1]
+        slopes, values = jax.grad(density, has_aux=True)(theta, numbers)
+        return jnp.concatenate([values, slopes])
+
+    return jax.jit(jax.vmap(one, in_axes=(0, None)) if batched else one)
+
+
+class Problem:
+    """ln Ω h²(θ) of one theory with named log-parameters, evaluated in batches."""
+
+    def __init__(self, theory: Theory, names: Sequence[str]):
+        check_names(theory, names)
+        self.theory = theory
+        self.names = tuple(names)
+        leaves, structure = jax.tree.flatten(theory)
+        shapes = tuple(np.shape(leaf) for leaf in leaves)
+        dtype = jnp.result_type(*leaves)
+        self._dtype = np.dtype(dtype)
+        self._numbers = jnp.concatenate([jnp.ravel(leaf).astype(dtype) for leaf in leaves])
+        self._key = structure, shapes, self.names
+
+    def quick(self, theta: np.ndarray) -> Evaluation:
+        """Values of the first stage alone: microseconds a point, with their error bound."""
+        return self._evaluate(theta, "quick")
+
+    def values(self, theta: np.ndarray) -> Evaluation:
+        """Values, resonances resolved."""
+        return self._evaluate(theta, "value")
+
+    def gradients(self, theta: np.ndarray) -> Evaluation:
+        """Values and derivatives, resonances resolved."""
+        return self._evaluate(theta, "gradient")
+
+    def _evaluate(self, theta: np.ndarray, what: str) -> Evaluation:
+        theta = np.asarray(theta, dtype=self._dtype)
+        n = len(theta)
+        if n == 1:
+            rows = np.asarray(_compiled(*self._key, what, False)(theta[0], self._numbers))[None]
+        else:
+            padded = np.concatenate([theta, np.repeat(theta[-1:], -n % BATCH, axis=0)])
+            call = _compiled(*self._key, what, True)
+            chunks = padded.reshape(-1, BATCH, theta.shape[1])
+            parts = [call(chunk, self._numbers) for chunk in chunks]  # all are under way at once
+            rows = np.concatenate([np.asarray(part) for part in parts])[:n]
+        gradient = rows[:, 3:] if what == "gradient" else None
+        return Evaluation(rows[:, 0], rows[:, 1].astype(int), rows[:, 2], gradient)
