@@ -1,0 +1,9 @@
+"""Roots, curves and fits of the relic density; knows production only through its one entry."""
+
+from .curve import Branch as Branch
+from .curve import RelicCurve as RelicCurve
+from .curve import trace_relic_curve as trace_relic_curve
+from .roots import RelicCoupling as RelicCoupling
+from .roots import RelicCouplings as RelicCouplings
+from .roots import find_relic_couplings as find_relic_couplings
+from .roots import relic_coupling as relic_coupling

@@ -28,13 +28,15 @@ from ..interactions import AbstractInteraction, InteractionSum
 from ..interactions._base import terms_of
 from ..interactions._mediator import AbstractMediator
 from ..plasma import Plasma
-from ..production import AbstractMethod, BoltzmannQuadrature
+from ..production import AbstractMethod, BoltzmannQuadrature, Status
+from ..production._regime import REGIMES
 from ..production._solve import check_arguments
 from ..sterile import SterileNeutrino
 
 PARAMETERS = ("mass", "sin2_2theta", "mediator_mass", "coupling")
 # Points in one call: enough to share nodes, few enough that a handful does not wait for many.
-BATCH = 64
+BATCH = 128
+_FEW = 16
 
 
 class Theory(eqx.Module):
@@ -52,7 +54,7 @@ class Evaluation(NamedTuple):
     log_density: np.ndarray
     status: np.ndarray  # [N] codes of `Status`
     error: np.ndarray  # [N] relative error estimate of Ω h²
-    gradient: np.ndarray | None  # [N, K] d ln Ω h²/dθ
+    slopes: np.ndarray  # [N, K] d ln Ω h²/dθ, or [N, 0] where not asked for
 
 
 def theory_of(
@@ -143,7 +145,7 @@ def log_density_and_status(theory: Theory, quick: bool = False):
 
 
 @functools.lru_cache(maxsize=64)
-def _compiled(structure, shapes, names: tuple[str, ...], what: str, batched: bool):
+def _compiled(structure, shapes, names: tuple[str, ...], quick, gradient, batched):
     """A jitted function (θ, numbers of the theory) → [3 + K] for one kind of theory.
 
     One array in and one out: handing over thirty takes longer than the physics of a point.
@@ -157,16 +159,42 @@ def _compiled(structure, shapes, names: tuple[str, ...], what: str, batched: boo
             at += size
         theory = jax.tree.unflatten(structure, leaves)
         theory = with_values(theory, {n: jnp.exp(theta[i]) for i, n in enumerate(names)})
-        log_density, status, error = log_density_and_status(theory, quick=what == "quick")
+        log_density, status, error = log_density_and_status(theory, quick=quick)
         return log_density, jnp.stack([log_density, status.astype(theta.dtype), error])
 
     def one(theta, numbers):
-        if what != "gradient":
+        if not gradient:
             return density(theta, numbers)[1]
         slopes, values = jax.grad(density, has_aux=True)(theta, numbers)
         return jnp.concatenate([values, slopes])
 
     return jax.jit(jax.vmap(one, in_axes=(0, None)) if batched else one)
+
+
+@functools.lru_cache(maxsize=64)
+def _regimes(structure, names):
+    """A jitted function of (leaves, θ [BATCH, K]) → index of the regime."""
+
+    def one(theta, leaves):
+        theory = jax.tree.unflatten(structure, leaves)
+        theory = with_values(theory, {n: jnp.exp(theta[i]) for i, n in enumerate(names)})
+        result = theory.method.solve(theory.sterile, theory.interaction, theory.plasma)
+        return result.regime.code
+
+    return jax.jit(lambda leaves, thetas: jax.lax.map(lambda theta: one(theta, leaves), thetas))
+
+
+def regimes_at(theory: Theory, names: Sequence[str], theta: np.ndarray) -> list[str]:
+    """Names of the regimes at log-parameters θ [N, K]."""
+    leaves, structure = jax.tree.flatten(theory)
+    n = len(theta)
+    if not n:
+        return []
+    padded = np.concatenate([theta, np.repeat(theta[-1:], -n % _FEW, axis=0)])
+    call = _regimes(structure, tuple(names))
+    chunks = padded.reshape(-1, _FEW, theta.shape[1])
+    codes = np.concatenate([np.asarray(call(leaves, chunk)) for chunk in chunks])[:n]
+    return [REGIMES[int(code)] for code in codes]
 
 
 class Problem:
@@ -182,29 +210,42 @@ class Problem:
         self._dtype = np.dtype(dtype)
         self._numbers = jnp.concatenate([jnp.ravel(leaf).astype(dtype) for leaf in leaves])
         self._key = structure, shapes, self.names
+        self._easy = None  # a point [1, K] without narrow resonances, to fill up batches
 
     def quick(self, theta: np.ndarray) -> Evaluation:
         """Values of the first stage alone: microseconds a point, with their error bound."""
-        return self._evaluate(theta, "quick")
+        return self._evaluate(theta, quick=True)
 
     def values(self, theta: np.ndarray) -> Evaluation:
         """Values, resonances resolved."""
-        return self._evaluate(theta, "value")
+        return self._evaluate(theta)
 
     def gradients(self, theta: np.ndarray) -> Evaluation:
         """Values and derivatives, resonances resolved."""
-        return self._evaluate(theta, "gradient")
+        return self._evaluate(theta, gradient=True)
 
-    def _evaluate(self, theta: np.ndarray, what: str) -> Evaluation:
+    def value_and_slope(self, theta: np.ndarray, trusted: float) -> Evaluation:
+        """Value and derivatives at one point [K]: the first stage if its error is `trusted`."""
+        first = self._one(theta, quick=True)
+        if first.error[0] <= trusted or first.status[0] == Status.ok:
+            return first
+        return self._one(theta, quick=False)
+
+    def _one(self, theta, quick):
+        return self._evaluate(theta[None], quick=quick, gradient=True)
+
+    def _evaluate(self, theta, quick=False, gradient=False) -> Evaluation:
         theta = np.asarray(theta, dtype=self._dtype)
         n = len(theta)
+        call = _compiled(*self._key, quick, gradient, n > 1)
         if n == 1:
-            rows = np.asarray(_compiled(*self._key, what, False)(theta[0], self._numbers))[None]
+            rows = np.asarray(call(theta[0], self._numbers))[None]
         else:
-            padded = np.concatenate([theta, np.repeat(theta[-1:], -n % BATCH, axis=0)])
-            call = _compiled(*self._key, what, True)
+            filler = theta[-1:] if self._easy is None else self._easy
+            padded = np.concatenate([theta, np.repeat(filler, -n % BATCH, axis=0)])
             chunks = padded.reshape(-1, BATCH, theta.shape[1])
             parts = [call(chunk, self._numbers) for chunk in chunks]  # all are under way at once
             rows = np.concatenate([np.asarray(part) for part in parts])[:n]
-        gradient = rows[:, 3:] if what == "gradient" else None
-        return Evaluation(rows[:, 0], rows[:, 1].astype(int), rows[:, 2], gradient)
+        if quick and np.any(rows[:, 1] == Status.ok):
+            self._easy = theta[np.argmax(rows[:, 1] == Status.ok)][None]
+        return Evaluation(rows[:, 0], rows[:, 1].astype(int), rows[:, 2], rows[:, 3:])

@@ -104,29 +104,42 @@ class BoltzmannQuadrature(AbstractMethod):
         outputs: int = 2,
     ) -> Moments:
         """See `AbstractMethod.moments`."""
-        return self._staged(sterile, interaction, plasma, outputs, robust=True)
+        values, error = self._staged(sterile, interaction, plasma, outputs, robust=True)
+        sound = jnp.all(jnp.isfinite(values))
+        return self._moments(interaction, plasma, values, error, _RESONANT_TOLERANCE, sound)
 
     def estimate(
         self, sterile: SterileNeutrino, interaction: AbstractInteraction, plasma: Plasma
     ) -> Moments:
-        """The fast nodes alone, whatever they may miss; see `AbstractMethod.estimate`."""
-        return self._staged(sterile, interaction, plasma, 1, robust=False)
+        """The fast nodes alone; where they do not resolve a resonance, between two bounds.
 
-    def _staged(self, sterile, interaction, plasma, outputs: int, robust: bool) -> Moments:
+        See `AbstractMethod.estimate`.
+        """
+        (number, least), error = self._staged(sterile, interaction, plasma, 1, robust=False)
+        tiny = jnp.finfo(number.dtype).tiny
+        low = jnp.maximum(jnp.maximum(number * (1.0 - error), least), tiny)
+        high = jnp.maximum(number * (1.0 + error), low)
+        resolved = error < _SMOOTH_TOLERANCE
+        number = jnp.where(resolved, number, jnp.sqrt(low) * jnp.sqrt(high))
+        error = jnp.where(resolved, error, jnp.sqrt(high) / jnp.sqrt(low) - 1.0)
+        sound = jnp.isfinite(number)
+        return self._moments(interaction, plasma, number[None], error, _SMOOTH_TOLERANCE, sound)
+
+    def _moments(self, interaction, plasma, values, error, tolerance, sound) -> Moments:
+        T_initial, T_final = integration_limits(self, interaction, plasma, values.dtype)
+        code = jnp.where(error <= tolerance, Status.ok, Status.under_resolved)
+        code = jnp.where(sound & (T_initial > T_final), code, Status.non_finite)
+        return Moments(values[0], values[1] if len(values) > 1 else None, error, code, T_final)
+
+    def _staged(self, sterile, interaction, plasma, outputs: int, robust: bool):
+        """(Values, error estimate); without the robust stages the lower bound is a value too."""
         theory = (sterile, interaction, plasma, self)
         leaves, structure = jax.tree.flatten(theory)
         dtype = jnp.result_type(*leaves)
         shapes = tuple(jnp.shape(leaf) for leaf in leaves)
         theta = jnp.concatenate([jnp.ravel(leaf).astype(dtype) for leaf in leaves])
         values, (error, _) = _moments_function(structure, shapes, outputs, robust)(theta)
-        T_initial, T_final = integration_limits(self, interaction, plasma, dtype)
-        finite = jnp.all(jnp.isfinite(values)) & (T_initial > T_final)
-        resolved = error <= _RESONANT_TOLERANCE
-        code = jnp.where(
-            finite, jnp.where(resolved, Status.ok, Status.under_resolved), Status.non_finite
-        )
-        momentum = values[1] if outputs > 1 else None
-        return Moments(values[0], momentum, error, code, T_final)
+        return values, error
 
     def solve(
         self, sterile: SterileNeutrino, interaction: AbstractInteraction, plasma: Plasma
@@ -219,6 +232,8 @@ def _moments_function(structure, shapes, outputs, robust):
     plasma_kind = jax.tree.unflatten(structure, [jnp.zeros(shape) for shape in shapes])[2]
     steps = _smooth.steps_of(plasma_kind)
     coarse, fine = lattices_of(plasma_kind)
+    # Searches ask for small batches, whose nodes are farther apart.
+    shared_window = _smooth.short_window(steps) + (0 if robust else steps)
 
     def quick(theta, first, window):
         sterile, parts, plasma, method, initial, final = limits(theta)
@@ -227,18 +242,21 @@ def _moments_function(structure, shapes, outputs, robust):
             mixing=method.mixing, back_reaction=method.back_reaction, first=first, window=window,
         )  # fmt: skip
         values = jnp.stack([sums.number, sums.momentum][:outputs])
+        if not robust:
+            values = jnp.append(values, sums.least)
         # A window of few nodes is a small difference of two limits: better on finer ones.
         thin = jnp.log(initial / final) * steps < _THIN_WINDOW
         error = sums.unresolved + jnp.where(thin, 1.0, 0.0)
         if parts.mediator is not None:
             too_wide = parts.mediator.relative_width > parts.mediator.largest_tabulated_width
             error = error + jnp.where(too_wide, 1.0, 0.0)
-        good = (error < _SMOOTH_TOLERANCE) & jnp.all(jnp.isfinite(values))
+        error = _safe(error, values)
+        good = error < _SMOOTH_TOLERANCE
         flags = jnp.stack([error, jnp.where(good, 0.0, 1.0).astype(error.dtype)])
         return values, jax.lax.stop_gradient(flags)
 
     def shared(theta, first):
-        return quick(theta, first, _smooth.short_window(steps))
+        return quick(theta, first, shared_window)
 
     def single(theta):
         return quick(theta, extent(theta)[0], _smooth.long_window(steps))
@@ -252,13 +270,14 @@ def _moments_function(structure, shapes, outputs, robust):
         if parts.mediator is not None:
             beyond = parts.mediator.relative_width > parts.mediator.largest_width
             error = error + jnp.where(beyond, 1.0, 0.0)
+        error = _safe(error, values)
         poor = jnp.where(error < tolerance, 0.0, 1.0).astype(error.dtype)
         return values, jax.lax.stop_gradient(jnp.stack([error, poor]))
 
     return in_stages(
         Stages(
             extent=extent,
-            longest=_smooth.short_window(steps),
+            longest=shared_window,
             shared=shared,
             single=single,
             robust=tuple(
@@ -266,6 +285,12 @@ def _moments_function(structure, shapes, outputs, robust):
             ),
         )
     )
+
+
+def _safe(error: jax.Array, values: jax.Array) -> jax.Array:
+    """The error estimate of moments that are no numbers or not positive: all of them."""
+    sound = jnp.all(jnp.isfinite(values) & (values >= 0.0))
+    return jnp.where(sound, error, jnp.maximum(error, 1.0))
 
 
 def _lattice_error(solution: LatticeSolution) -> tuple[jax.Array, jax.Array]:

@@ -45,7 +45,8 @@ class AbstractMethod(eqx.Module):
     ) -> Moments:
         """The number density as quickly as it can be had, for searches; `moments` if not faster.
 
-        `error_estimate` must be safe: a search resolves the points where it matters.
+        The number lies between n/(1 + e) and n(1 + e) with e the `error_estimate`, which a search
+        relies on. With `Status.ok` it is what `moments` gives.
         """
         return self.moments(sterile, interaction, plasma, outputs=1)
 

@@ -36,7 +36,12 @@ from ..statistics import fermi_dirac
 from ..sterile import SterileNeutrino
 from ._grid import LOG_RATIO_MAX, LOG_RATIO_MIN, MAX_SLIDE, central_change
 from ._smooth_charged import Nodes, charged_gamma
-from ._smooth_error import aliased, beyond_the_limits, unresolved_resonances
+from ._smooth_error import (
+    aliased,
+    beyond_the_limits,
+    least_conversion,
+    unresolved_resonances,
+)
 from ._theory import Parts
 
 # Nodes per unit of t. Constant g*: exponential convergence. With g*(T) the integrand has the
@@ -247,6 +252,7 @@ class SmoothSums(NamedTuple):
     number: jax.Array  # ∫q²f dq at T_final
     momentum: jax.Array  # ∫q³f dq
     unresolved: jax.Array  # what narrow resonances may change of `number`, relative
+    least: jax.Array  # lower bound of `number`, whatever is resolved
 
 
 def extent(anchor, T_initial, T_final, steps: int) -> jax.Array:
@@ -285,7 +291,7 @@ def solve_on_nodes(
     rule, thin = momenta(), _thin_count()
     q = jnp.asarray(rule.x, dtype)
     if plasma.degrees == "constant":
-        basis, x, final = None, None, jnp.ones((), dtype)
+        growth, basis, x, final = None, None, None, jnp.ones((), dtype)
     else:
         reference = jnp.asarray(_T_REFERENCE, dtype)
         growth = plasma.redshift(T, reference)
@@ -349,10 +355,21 @@ def solve_on_nodes(
     missed = missed + beyond_the_limits(start, stop, column, ratio, per_conversion)
     missed = missed + aliased(start, stop, rate_scale, ratio, per_conversion, number)
     tiny = jnp.finfo(dtype).tiny
-    unresolved = jnp.where(too_fast, 1.0, missed / (number + tiny))
-    return SmoothSums(number * final**3, momentum * final**4, jax.lax.stop_gradient(unresolved))
+    # Sums with weights of both signs may even be negative where nothing is resolved.
+    unresolved = jnp.where(too_fast, 1.0, missed / (jnp.abs(number) + tiny))
+    # (Costs nothing where it is not asked for.)
+    node = jnp.arange(window)
+    inside = jnp.where((node >= start) & (node <= stop), relative, 0.0)
+    hottest = q[:thin] if growth is None else q[:thin] * jnp.max(growth)
+    low = unit * least_conversion(c, extra, *thinned, inside).astype(dtype) / hottest
+    made = -jnp.expm1(-low) if back_reaction else low
+    least = _LEAST_SHARE * jnp.dot(measure[:thin] * fermi_dirac(hottest), made)
+    number, momentum, least = number * final**3, momentum * final**4, least * final**3
+    return SmoothSums(number, momentum, *jax.lax.stop_gradient((unresolved, least)))
 
 
+# Of the sum over every third momentum (weight 3), allowing a factor 2 for what that leaves out.
+_LEAST_SHARE = 1.5
 # Nodes in a block of the running sum, and the largest conversion in one for which the series is
 # right to 1e-7.
 _BLOCK = 16
