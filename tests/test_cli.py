@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from nujax._files import write_whole
 from nujax.cli import _report as report
 from nujax.cli import main
 from nujax.cli._inputs import BadInput, read_inputs
@@ -261,11 +262,11 @@ def test_spectrum_to_stdout_is_pure_csv(nujax):
 
 
 def test_new_file_has_the_permissions_of_any_new_file(tmp_path):
-    report.write_atomically(tmp_path / "a", "text")
+    write_whole(tmp_path / "a", "text")
     (tmp_path / "b").write_text("text")
     assert (tmp_path / "a").stat().st_mode == (tmp_path / "b").stat().st_mode
     (tmp_path / "link").symlink_to(tmp_path / "b")
-    report.write_atomically(tmp_path / "link", "other")
+    write_whole(tmp_path / "link", "other")
     assert (tmp_path / "b").read_text() == "other"
 
 

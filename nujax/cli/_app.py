@@ -8,6 +8,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from nujax import __version__
+from nujax._files import write_whole
 
 from . import _options as options
 from ._inputs import BadInput, Inputs, read_grid, read_inputs
@@ -19,7 +20,6 @@ from ._report import (
     message,
     print_json,
     print_tables,
-    write_atomically,
 )
 
 app = typer.Typer(
@@ -194,7 +194,7 @@ def spectrum(
     report = answer(point, result, slopes, columns)
     finite = report["status"] != "non_finite"
     if output is not None and finite:
-        write_atomically(output, csv_text(columns))
+        write_whole(output, csv_text(columns))
     if as_json:
         print_json(report)
     elif output is not None:
@@ -203,6 +203,66 @@ def spectrum(
         sys.stdout.write(csv_text(columns))
         print_tables(point, report, stderr=True)
     raise typer.Exit(finish(report))
+
+
+@app.command(
+    epilog=(
+        "Example: nujax curve --mediator scalar --mass 7.1keV --sin2-2theta 7e-11 "
+        "--mediator-mass 1MeV:10GeV --plot s.png"
+    )
+)
+def curve(
+    mass: options.MassOrRange = None,
+    sin2_2theta: options.MixingOrRange = None,
+    flavour: options.Flavour = "mu",
+    mediator: options.Mediator = None,
+    mediator_mass: options.MediatorMassOrRange = None,
+    coupling: options.CouplingOrRange = None,
+    bose: options.Bose = False,
+    convention: options.Convention = "exact",
+    inputs: options.InputSet = "precise",
+    plasma: options.Degrees = None,
+    t_initial: options.InitialTemperature = None,
+    t_final: options.FinalTemperature = None,
+    vary: options.Vary = "coupling",
+    at_mass: options.AtMass = None,
+    target: options.Target = None,
+    plot: options.PlotFile = None,
+    as_json: options.Json = False,
+) -> None:
+    """All points of a plane with the relic density Ω h² = 0.12: branches, folds, roots.
+
+    One parameter is a range low:high, the other one of the plane is named by --vary (default: the
+    coupling) and left out, or a range that bounds it.
+    """
+    from . import _curve
+
+    try:
+        request = _curve.read_curve_inputs(
+            {
+                "mass": mass,
+                "sin2-2theta": sin2_2theta,
+                "mediator-mass": mediator_mass,
+                "coupling": coupling,
+            },
+            vary=vary,
+            at=at_mass,
+            target=target,
+            plot=plot,
+            flavour=flavour,
+            mediator=mediator,
+            bose=bose,
+            convention=convention,
+            inputs=inputs,
+            plasma=plasma,
+            t_initial=t_initial,
+            t_final=t_final,
+        )
+        _load_compute(request.point)
+        report = _curve.compute(request)
+    except BadInput as error:
+        _refuse(error)
+    raise typer.Exit(_curve.show(request, report, as_json))
 
 
 def _load_compute(point: Inputs):

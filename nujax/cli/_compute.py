@@ -12,10 +12,16 @@ from nujax.statistics import fermi_dirac
 from ._inputs import BadInput, Inputs
 
 
+def theory(
+    inputs: Inputs,
+) -> tuple[nj.SterileNeutrino, nj.AbstractInteraction, nj.Plasma, nj.BoltzmannQuadrature]:
+    """Sterile neutrino, interaction, plasma and method of the inputs."""
+    return *_theory(inputs, inputs.parameters()), _plasma(inputs), _method(inputs)
+
+
 def solve(inputs: Inputs) -> nj.ProductionResult:
     """Production at one point."""
-    sterile, interaction = _theory(inputs, inputs.parameters())
-    plasma, method = _plasma(inputs), _method(inputs)
+    sterile, interaction, plasma, method = theory(inputs)
     return nj.solve_production(sterile, interaction, plasma=plasma, method=method)
 
 

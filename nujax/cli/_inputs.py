@@ -129,6 +129,12 @@ def read_inputs(
     return checked
 
 
+def split_range(text: str) -> tuple[str, str] | None:
+    """The two ends of "low:high", or None for a single quantity."""
+    low, colon, high = text.partition(":")
+    return (low.strip(), high.strip()) if colon else None
+
+
 def read_grid(x_min: str, x_max: str, points: str) -> tuple[float, float, int]:
     """The checked grid of a spectrum: smallest x, largest x, number of points.
 

@@ -4,6 +4,7 @@ Quantities and numbers arrive as text: `_inputs.py` reads them, so that every mi
 same kind of sentence.
 """
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -127,6 +128,81 @@ FinalTemperature = Annotated[
         help="Sharp end of production.",
         show_default="after all production",
         rich_help_panel=_SETUP,
+    ),
+]
+_PLANE = "Plane of the curve"
+MassOrRange = Annotated[
+    str | None,
+    typer.Option(
+        "--mass",
+        metavar="QUANTITY",
+        help="Mass m₄ with its unit, or a range: 7.1keV, 1keV:50keV.",
+        rich_help_panel=_STERILE,
+    ),
+]
+MixingOrRange = Annotated[
+    str | None,
+    typer.Option(
+        "--sin2-2theta",
+        metavar="NUMBER",
+        help="Vacuum mixing sin²2θ, or a range: 7e-11, 1e-12:1e-8.",
+        rich_help_panel=_STERILE,
+    ),
+]
+MediatorMassOrRange = Annotated[
+    str | None,
+    typer.Option(
+        "--mediator-mass",
+        metavar="QUANTITY",
+        help="Mediator mass with its unit, or a range: 1GeV, 1MeV:10GeV.",
+        rich_help_panel=_MEDIATOR,
+    ),
+]
+CouplingOrRange = Annotated[
+    str | None,
+    typer.Option(
+        "--coupling",
+        metavar="NUMBER",
+        help="Coupling of the mediator, or a range: 0.3, 1e-8:1.",
+        show_default="solved for, up to 4π or √4π",
+        rich_help_panel=_MEDIATOR,
+    ),
+]
+Vary = Annotated[
+    str,
+    typer.Option(
+        "--vary",
+        metavar="coupling|sin2-2theta|mass|mediator-mass",
+        help="Parameter that is solved for, beside the one given as a range.",
+        rich_help_panel=_PLANE,
+    ),
+]
+AtMass = Annotated[
+    str | None,
+    typer.Option(
+        "--at-mass",
+        metavar="QUANTITY",
+        help="All roots at this value of the parameter with the range (the mediator's mass).",
+        rich_help_panel=_PLANE,
+    ),
+]
+Target = Annotated[
+    str | None,
+    typer.Option(
+        "--target",
+        metavar="NUMBER",
+        help="Relic density Ω h² wanted.",
+        show_default="0.12",
+        rich_help_panel=_PLANE,
+    ),
+]
+PlotFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--plot",
+        metavar="FILE",
+        help="Draw the curve (png, pdf, svg); needs matplotlib.",
+        rich_help_panel=OUTPUT,
     ),
 ]
 Json = Annotated[

@@ -1,12 +1,9 @@
 """What the commands print: one JSON object, tables for people, CSV. Knows nothing of JAX."""
 
-import contextlib
 import json
 import math
 import os
-import stat
 import sys
-import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from nujax import __version__
+from nujax._files import is_special
 from nujax.constants import RELIC_DENSITY_TARGET
 
 from ._inputs import BadInput, Inputs
@@ -124,7 +122,7 @@ def check_output(path: Path) -> None:
     folder = path.resolve().parent
     if path.is_dir() or not folder.is_dir():
         raise BadInput(f"Argument `output` must be a file in an existing folder, but is {path}.")
-    if not os.access(path if _is_special(path) else folder, os.W_OK):
+    if not os.access(path if is_special(path) else folder, os.W_OK):
         raise BadInput(f"Argument `output` must be in a folder you may write to, but is {path}.")
 
 
@@ -133,42 +131,6 @@ def csv_text(columns: Mapping[str, Iterable[float]]) -> str:
     rows = zip(*([number(v) for v in column] for column in columns.values()), strict=True)
     lines = [",".join("" if v is None else repr(v) for v in row) for row in rows]
     return "\n".join([",".join(columns), *lines]) + "\n"
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Writes a whole file or nothing: a reader never meets half of it.
-
-    A link is followed; a pipe or a device is written to directly.
-    """
-    path = path.resolve()
-    if _is_special(path):
-        path.write_text(text, encoding="utf-8")
-        return
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, _permissions(path))
-        os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        raise
-
-
-def _is_special(path: Path) -> bool:
-    return path.exists() and not path.is_file()
-
-
-def _permissions(path: Path) -> int:
-    """Those of the file that is replaced, else those of any new file of this user."""
-    if path.exists():
-        return stat.S_IMODE(path.stat().st_mode)
-    mask = os.umask(0)
-    os.umask(mask)
-    return 0o666 & ~mask
 
 
 def _regime(regime: Any) -> dict[str, Any]:

@@ -21,7 +21,7 @@ _MOST_POINTS = 20_000
 _MOST_SECANTS = 20
 
 
-class Path(NamedTuple):
+class Traced(NamedTuple):
     """A traced curve in logarithms, from end to end."""
 
     theta: np.ndarray  # [n, 2]
@@ -56,13 +56,13 @@ class Tracer:
         self.problem, self.low, self.high = problem, low, high
         self.log_target, self.max_step = log_target, max_step
 
-    def trace(self, start: np.ndarray) -> Path:
+    def trace(self, start: np.ndarray) -> Traced:
         """The whole curve through a point θ [2] on it, or close to it."""
         first = self.correct(start, np.zeros(2))
         if first is None:
             end = f"stopped at {self.words(start)}: no value there can be trusted"
             empty = np.zeros((0, 2))
-            return Path(empty, empty, empty, np.zeros(0, int), empty, False, (end, end))
+            return Traced(empty, empty, empty, np.zeros(0, int), empty, False, (end, end))
         ahead, end, closed = self.follow(first, None)
         if closed:
             points, ends = [*ahead, ahead[0]], (end, end)
@@ -74,7 +74,7 @@ class Tracer:
                 points, ends = [_turned(point) for point in points[::-1]], (end, other)
         folds = self.folds(points)
         theta, status = self.resolved(points)
-        return Path(
+        return Traced(
             theta,
             np.array([point.tangent for point in points]),
             np.array([point.gradient for point in points]),

@@ -2,18 +2,23 @@ r"""Allowed curves Ω h² = target in the plane of two parameters, through all t
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from .._files import write_whole
 from ..constants import RELIC_DENSITY_TARGET
 from ..interactions import AbstractInteraction
 from ..plasma import Plasma
-from ..production import AbstractMethod
+from ..production import AbstractMethod, Status
 from ..sterile import SterileNeutrino
 from ._columns import find_in_columns
-from ._continuation import Path, Tracer
+from ._continuation import Traced, Tracer
 from ._problem import Problem, Theory, check_names, regimes_at, theory_of
 from ._search import check_target, log_bounds
 
@@ -50,7 +55,8 @@ class RelicCurve:
 
     complete  every root in the check columns lies on a branch, and no value there was in doubt
     problems  what went wrong, in words; empty if nothing did
-    theory    what it was made for; its two parameters are those of the caller
+    theory    what it was made for; its two parameters are those of the caller. None for a curve
+              that was loaded, whose regimes are `labels`
     """
 
     parameters: tuple[str, str]
@@ -59,7 +65,8 @@ class RelicCurve:
     branches: tuple[Branch, ...]
     complete: bool
     problems: tuple[str, ...]
-    theory: Theory = field(repr=False)
+    theory: Theory | None = field(repr=False)
+    labels: tuple[tuple[str, ...], ...] = field(default=(), repr=False)
 
     @property
     def folds(self) -> np.ndarray:
@@ -73,8 +80,71 @@ class RelicCurve:
 
     def regimes(self) -> list[list[str]]:
         """What made the sterile neutrinos at each point of each branch: "DW", "A", "B" or "C"."""
+        return self._regimes
+
+    @cached_property
+    def _regimes(self) -> list[list[str]]:
+        if self.theory is None:
+            return [list(labels) for labels in self.labels]
         found = iter(regimes_at(self.theory, self.parameters, np.log(self.points)))
         return [[next(found) for _ in branch.points] for branch in self.branches]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Everything as lists and words, ready for JSON; energies in MeV."""
+        branches = [
+            {
+                "points": branch.points.tolist(),
+                "regime": regime,
+                "tangents": branch.tangents.tolist(),
+                "gradients": branch.gradients.tolist(),
+                "status": [Status(int(code)).name for code in branch.status],
+                "folds": branch.folds.tolist(),
+                "closed": branch.closed,
+                "ends": list(branch.ends),
+            }
+            for branch, regime in zip(self.branches, self.regimes(), strict=True)
+        ]
+        return {
+            "parameters": list(self.parameters),
+            "target": self.target,
+            "bounds": {name: list(pair) for name, pair in self.bounds.items()},
+            "branches": branches,
+            "folds": self.folds.tolist(),
+            "complete": self.complete,
+            "problems": list(self.problems),
+        }
+
+    def save(self, path: str | Path) -> None:
+        """Write `as_dict` to a JSON file, whole or not at all."""
+        write_whole(Path(path), json.dumps(self.as_dict(), indent=1) + "\n")
+
+    @classmethod
+    def load(cls, path: str | Path) -> RelicCurve:
+        """A curve that was saved, without its theory."""
+        saved = json.loads(Path(path).read_text(encoding="utf-8"))
+        branches = tuple(
+            Branch(
+                points=np.array(b["points"]).reshape(-1, 2),
+                tangents=np.array(b["tangents"]).reshape(-1, 2),
+                gradients=np.array(b["gradients"]).reshape(-1, 2),
+                status=np.array([Status[name] for name in b["status"]], int),
+                folds=np.array(b["folds"]).reshape(-1, 2),
+                closed=b["closed"],
+                ends=tuple(b["ends"]),
+            )
+            for b in saved["branches"]
+        )
+        first, second = saved["parameters"]
+        return cls(
+            parameters=(first, second),
+            target=saved["target"],
+            bounds={name: (pair[0], pair[1]) for name, pair in saved["bounds"].items()},
+            branches=branches,
+            complete=saved["complete"],
+            problems=tuple(saved["problems"]),
+            theory=None,
+            labels=tuple(tuple(b["regime"]) for b in saved["branches"]),
+        )
 
 
 def trace_relic_curve(
@@ -127,7 +197,7 @@ def trace_relic_curve(
     ]
 
     tracer = Tracer(problem, low, high, float(np.log(target)), max_step)
-    paths: list[Path] = []
+    paths: list[Traced] = []
     waiting = np.ones(len(roots.theta), bool)
     while waiting.any():
         start = int(np.argmax(waiting))
@@ -154,7 +224,7 @@ def trace_relic_curve(
     )
 
 
-def _branch(path: Path) -> Branch:
+def _branch(path: Traced) -> Branch:
     return Branch(
         points=np.exp(path.theta),
         tangents=path.tangent,
@@ -166,7 +236,7 @@ def _branch(path: Path) -> Branch:
     )
 
 
-def _on_path(path: Path, theta: np.ndarray) -> np.ndarray:
+def _on_path(path: Traced, theta: np.ndarray) -> np.ndarray:
     """Which of the points θ [n, 2] lie on the path."""
     line = path.densely(8)
     a, b = line[:-1], line[1:]

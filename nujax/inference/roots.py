@@ -30,7 +30,7 @@ from ._problem import (
     values_of,
     with_values,
 )
-from ._search import check_target, log_bounds
+from ._search import check_target, check_within, log_bounds
 
 _TOLERANCE = 1e-9  # of ln λ
 _MOST_STEPS = 30
@@ -126,13 +126,7 @@ def find_relic_couplings(
     check_target(target)
     names = ("mediator_mass", "coupling")
     check_names(theory, names)
-    smallest, largest = domain_of(theory, "mediator_mass")
-    outside = masses[(masses < smallest * (1 - 1e-9)) | (masses > largest * (1 + 1e-9))]
-    if len(outside):
-        raise ValueError(
-            f"Argument `mediator_mass` must lie within {smallest:g} and {largest:g} MeV, "
-            f"but is {outside[0]:g}."
-        )
+    check_within(theory, "mediator_mass", masses)
     low, high = log_bounds(theory, ("coupling",), None if bounds is None else {"coupling": bounds})
 
     order = np.argsort(masses)  # neighbours share nodes
@@ -150,6 +144,46 @@ def find_relic_couplings(
     complete = np.ones(len(masses), bool)
     complete[order] = ~roots.uncertain
     return RelicCouplings(masses, couplings, count, status, complete, theory)
+
+
+class Roots(NamedTuple):
+    """All values of one parameter with Ω h² = target: `values` [R] in rising order (NumPy).
+
+    status [R] holds codes of `Status`; `complete` is False where roots may be missing.
+    """
+
+    values: np.ndarray
+    status: np.ndarray
+    complete: bool
+
+
+def find_roots(
+    sterile: SterileNeutrino,
+    interaction: AbstractInteraction,
+    *,
+    parameters: tuple[str, str],
+    at: float,
+    target: float = RELIC_DENSITY_TARGET,
+    bounds: tuple[float, float] | None = None,
+    plasma: Plasma | None = None,
+    method: AbstractMethod | None = None,
+) -> Roots:
+    """All roots of Ω h² = target in the second of two `parameters`, the first being `at`.
+
+    As `find_relic_couplings`, for any pair of "mass", "sin2_2theta", "mediator_mass", "coupling";
+    energies in MeV. Raises `ValueError` for the same mistakes.
+    """
+    theory = theory_of(sterile, interaction, plasma, method)
+    check_target(target)
+    check_positive("at", at)
+    check_names(theory, parameters)
+    first, second = parameters
+    check_within(theory, first, np.atleast_1d(at))
+    low, high = log_bounds(theory, (second,), None if bounds is None else {second: bounds})
+    roots = find_in_columns(
+        Problem(theory, parameters), np.log([at]), low[0], high[0], float(np.log(target))
+    )
+    return Roots(np.exp(roots.theta[:, 1]), roots.status, not roots.uncertain[0])
 
 
 class RelicCoupling(NamedTuple):

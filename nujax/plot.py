@@ -1,0 +1,69 @@
+"""Figures: every function draws on matplotlib axes, which it returns (extra `plot`)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from .inference import RelicCurve
+
+# Okabe and Ito's colours, told apart by colour-blind readers and in grey print.
+REGIME_COLOURS = {"DW": "#999999", "A": "#0072B2", "B": "#D55E00", "C": "#009E73"}
+_LABELS = {
+    "mass": r"$m_4$ [MeV]",
+    "sin2_2theta": r"$\sin^2 2\theta$",
+    "mediator_mass": r"$m$ [MeV]",
+    "coupling": "coupling",
+}
+
+
+def relic_curve(curve: RelicCurve, axes: Any = None, **style: Any) -> Any:
+    """Draw a relic curve, coloured by regime, with its folds; returns the matplotlib axes.
+
+    curve   of `nujax.inference.trace_relic_curve`; energies in MeV, both axes logarithmic
+    axes    drawn on if given, otherwise those of a new figure
+    style   of every line, passed on to `Axes.plot`
+
+    Raises `ImportError` with the line to paste if matplotlib is missing.
+    """
+    axes = _axes(axes)
+    labelled: set[str] = set(axes.get_legend_handles_labels()[1])
+    for branch, regimes in zip(curve.branches, curve.regimes(), strict=True):
+        for start, stop, regime in _runs(regimes):
+            # One point more, so that neighbouring pieces meet.
+            piece = branch.points[start : stop + 1]
+            label = None if regime in labelled else regime
+            labelled.add(regime)
+            line = {"color": REGIME_COLOURS[regime], "label": label} | style
+            axes.plot(piece[:, 0], piece[:, 1], **line)
+    if len(curve.folds):
+        axes.plot(*curve.folds.T, "o", color="black", markersize=3.5, label="fold")
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.set_xlabel(_LABELS[curve.parameters[0]])
+    axes.set_ylabel(_LABELS[curve.parameters[1]])
+    if labelled:
+        axes.legend(title=rf"$\Omega h^2 = {curve.target:g}$")
+    return axes
+
+
+def _axes(axes: Any) -> Any:
+    if axes is not None:
+        return axes
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise ImportError(
+            "Figures need matplotlib: pip install 'nujax[plot]' (or pip install matplotlib)."
+        ) from None
+    # No pyplot: it would choose a window system and keep every figure alive.
+    return Figure(figsize=(6.0, 4.2), layout="constrained").subplots()
+
+
+def _runs(names: list[str]) -> list[tuple[int, int, str]]:
+    """(first, behind the last, name) of neighbours with the same name."""
+    edges = np.flatnonzero([a != b for a, b in zip(names[:-1], names[1:], strict=True)]) + 1
+    bounds = [0, *edges, len(names)]
+    return [(a, b, names[a]) for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
