@@ -1,7 +1,11 @@
 """Settings of every test: float64, no silent broadcasting between ranks, a kept compile cache."""
 
 import os
+import sys
 from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
 
 _CACHE = Path(__file__).resolve().parent.parent / ".cache"
 
@@ -15,3 +19,19 @@ import jax  # noqa: E402
 
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_numpy_rank_promotion", "raise")
+
+
+@pytest.fixture
+def nujax(monkeypatch, capsys):
+    """Runs `nujax ...` in this process; gives its exit code, stdout and stderr."""
+
+    def run(*arguments):
+        from nujax.cli import main
+
+        monkeypatch.setattr(sys, "argv", ["nujax", *arguments])
+        with pytest.raises(SystemExit) as stop:
+            main()
+        printed = capsys.readouterr()
+        return SimpleNamespace(code=stop.value.code or 0, stdout=printed.out, stderr=printed.err)
+
+    return run

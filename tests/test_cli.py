@@ -12,7 +12,6 @@ import pytest
 
 from nujax._files import write_whole
 from nujax.cli import _report as report
-from nujax.cli import main
 from nujax.cli._inputs import BadInput, read_inputs
 from nujax.cli._runtime import cache_folder
 
@@ -21,20 +20,6 @@ _SCALAR = ["--mediator", "scalar", "--mediator-mass", "1GeV", "--coupling", "0.1
 _VECTOR = ["--mediator-mass", "1GeV", "--coupling", "0.03", "--mediator"]
 # The set-up of the reference numbers: constant g*, rates and potential of 1910.04901.
 _PAPER = ["--inputs", "paper", "--t-initial", "10GeV", "--t-final", "0.1MeV"]
-
-
-@pytest.fixture
-def nujax(monkeypatch, capsys):
-    """Runs `nujax ...` in this process; gives its exit code, stdout and stderr."""
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["nujax", *arguments])
-        with pytest.raises(SystemExit) as stop:
-            main()
-        printed = capsys.readouterr()
-        return SimpleNamespace(code=stop.value.code or 0, stdout=printed.out, stderr=printed.err)
-
-    return run
 
 
 # Values of an independent high-accuracy implementation.

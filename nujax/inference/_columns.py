@@ -21,6 +21,7 @@ _COARSEST = 3.0
 _MARGIN = 1.0  # cells within this many of their own changes from the target are halved
 _TRUSTED = 1e-3  # values this good need no second look for a sign
 _MAX_STEPS = 60
+_STEEPEST = 10.0  # d ln Ω h²/d ln θ₁ that secants need not doubt
 
 
 class Roots(NamedTuple):
@@ -187,8 +188,12 @@ class _Search:
         for step in range(_MAX_STEPS):
             if not len(active):
                 break
-            y, _, status[active] = self.evaluate(how, column[active], secants.guess[active])
-            active = active[~secants.step(active, y, tolerance, halve=step % 4 == 3)]
+            y, _, code = self.evaluate(how, column[active], secants.guess[active])
+            done = secants.step(active, y, tolerance, halve=step % 4 == 3)
+            # A bracket that has shrunk to a jump between two values holds no root.
+            jump = done & (np.abs(y) > _STEEPEST * tolerance)
+            status[active] = np.where(jump, np.maximum(code, Status.under_resolved), code)
+            active = active[~done]
         status[active] = np.maximum(status[active], Status.under_resolved)
         return status[which]
 
@@ -227,7 +232,9 @@ class _Secants:
         new = np.where(inside & (not halve), at + move, self.left[k] + 0.5 * width)
         self.guess[k] = new
         self.root[k] = np.where(inside, at + move, new)
-        return (inside & (np.abs(move) < tolerance)) | (width < 1e-9)
+        # A slope from estimates may be far too steep: y itself must be small as well.
+        small = (np.abs(move) < tolerance) & (np.abs(y) < _STEEPEST * tolerance)
+        return (inside & small) | (width < 1e-9)
 
 
 def _parabola(u, y):
