@@ -17,10 +17,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from . import abundance as abundance
     from . import constants as constants
+    from . import inference as inference
+    from . import plot as plot
     from . import presets as presets
     from . import units as units
     from .abundance import relic_density as relic_density
     from .abundance import relic_density_and_status as relic_density_and_status
+    from .inference import find_relic_couplings as find_relic_couplings
+    from .inference import relic_coupling as relic_coupling
+    from .inference import trace_relic_curve as trace_relic_curve
     from .interactions import AbstractInteraction as AbstractInteraction
     from .interactions import BMinusL as BMinusL
     from .interactions import InteractionSum as InteractionSum
@@ -60,8 +65,11 @@ _HOME = {
     "Status": "production",
     "relic_density": "abundance",
     "relic_density_and_status": "abundance",
+    "find_relic_couplings": "inference",
+    "relic_coupling": "inference",
+    "trace_relic_curve": "inference",
 }
-_MODULES = ("abundance", "constants", "presets", "units")
+_MODULES = ("abundance", "constants", "inference", "plot", "presets", "units")
 
 __all__ = ["__version__", *_HOME, *_MODULES]  # pyright: ignore[reportUnsupportedDunderAll]
 

@@ -154,7 +154,7 @@ def trace_relic_curve(
     parameters: tuple[str, str] = ("mediator_mass", "coupling"),
     bounds: Mapping[str, tuple[float, float]] | None = None,
     target: float = RELIC_DENSITY_TARGET,
-    max_step: float = 0.15,
+    max_step: float = 0.18,
     plasma: Plasma | None = None,
     method: AbstractMethod | None = None,
 ) -> RelicCurve:
