@@ -39,7 +39,8 @@ def relic_curve(curve: RelicCurve, axes: Any = None, **style: Any) -> Any:
             line = {"color": REGIME_COLOURS[regime], "label": label} | style
             axes.plot(piece[:, 0], piece[:, 1], **line)
     if len(curve.folds):
-        axes.plot(*curve.folds.T, "o", color="black", markersize=3.5, label="fold")
+        label = None if "fold" in labelled else "fold"
+        axes.plot(*curve.folds.T, "o", color="black", markersize=3.5, label=label)
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.set_xlabel(_LABELS[curve.parameters[0]])

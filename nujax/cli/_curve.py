@@ -157,6 +157,13 @@ def compute(inputs: CurveInputs) -> dict[str, Any]:
                 parameters=inputs.parameters, bounds=inputs.bounds, target=inputs.target,
             )  # fmt: skip
             report |= curve.as_dict()
+            codes = [code for branch in curve.branches for code in branch.status]
+            if any(codes):
+                flagged = sum(1 for code in codes if code)
+                report["problems"] = [
+                    *report["problems"],
+                    f"{flagged} of {len(codes)} points carry a status other than ok",
+                ]
             if inputs.plot is not None:
                 from nujax.plot import relic_curve
 
@@ -170,6 +177,8 @@ def compute(inputs: CurveInputs) -> dict[str, Any]:
                 bounds=inputs.bounds.get(second),
             )  # fmt: skip
             report |= {"at": inputs.at, "roots": [number(root) for root in roots.values]}
+            if any(roots.status):
+                report["problems"] = [*report["problems"], "a root carries a status other than ok"]
             if not roots.complete:
                 report["problems"] = [*report["problems"], "values near the target are in doubt"]
     except ValueError as error:

@@ -21,6 +21,7 @@ _COARSEST = 3.0
 _MARGIN = 1.0  # cells within this many of their own changes from the target are halved
 _TRUSTED = 1e-3  # values this good need no second look for a sign
 _MAX_STEPS = 60
+_KNOWN = 0.05  # a root whose Ω h² is known to this exists; its status tells the rest
 _STEEPEST = 10.0  # d ln Ω h²/d ln θ₁ that secants need not doubt
 
 
@@ -178,7 +179,6 @@ class _Search:
         rest = np.flatnonzero(status != Status.ok)
         secants.widen(rest, brackets)
         status[rest] = self.iterate(secants, column, self.problem.values, rest, 1e-5)
-        np.logical_or.at(self.uncertain, column, status != Status.ok)
         return column, secants.root, status
 
     def iterate(self, secants, column, how, active, tolerance):
@@ -188,11 +188,14 @@ class _Search:
         for step in range(_MAX_STEPS):
             if not len(active):
                 break
-            y, _, code = self.evaluate(how, column[active], secants.guess[active])
+            y, error, code = self.evaluate(how, column[active], secants.guess[active])
             done = secants.step(active, y, tolerance, halve=step % 4 == 3)
             # A bracket that has shrunk to a jump between two values holds no root.
             jump = done & (np.abs(y) > _STEEPEST * tolerance)
             status[active] = np.where(jump, np.maximum(code, Status.under_resolved), code)
+            if how == self.problem.values:
+                unknown = column[active[done & (jump | (error > _KNOWN))]]
+                self.uncertain[unknown] = True
             active = active[~done]
         status[active] = np.maximum(status[active], Status.under_resolved)
         return status[which]

@@ -14,6 +14,7 @@ from ..production import Status
 from ._problem import Problem
 
 _TRUSTED = 1e-3  # estimates this good are followed; what they miss is corrected at the end
+_FOLLOWED = 0.05  # resolved values with this error are, too: their status goes with the point
 _CONVERGED = 3e-5  # of a Newton step: the next one would be its square
 _SHARPEST_TURN = 0.35  # radians from point to point
 _SHORTEST = 1e-5
@@ -122,7 +123,7 @@ class Tracer:
             at = self.problem.value_and_slope(theta, _TRUSTED)
             y, gradient = at.log_density[0] - self.log_target, at.slopes[0]
             sound = np.isfinite(y) and np.all(np.isfinite(gradient)) and np.any(gradient)
-            if not sound or (at.status[0] != Status.ok and at.error[0] > _TRUSTED):
+            if not sound or at.error[0] > _FOLLOWED:
                 return None
             free = np.where(hold != 0.0, 0.0, gradient)
             size2 = free @ free
@@ -201,7 +202,7 @@ class Tracer:
         for _ in range(_MOST_SECANTS):
             at = self.problem.value_and_slope(theta, 0.0)
             y, gradient = at.log_density[0] - self.log_target, at.slopes[0]
-            if at.status[0] != Status.ok or not np.all(np.isfinite(gradient)):
+            if not (at.error[0] < _FOLLOWED and np.all(np.isfinite(gradient))):
                 return None
             size2 = gradient @ gradient
             tangent = np.array([-gradient[1], gradient[0]]) / np.sqrt(size2)
@@ -231,7 +232,7 @@ class Tracer:
             status[rest] = values.status
             move = -(values.log_density - self.log_target)[:, None] * normal[rest]
             size = np.linalg.norm(np.nan_to_num(move), axis=1)
-            good = (values.status == Status.ok) & (size < 0.1)
+            good = (values.error < _FOLLOWED) & (size < 0.1)
             theta[rest[good]] += move[good]
             # What a step leaves is its square, and its product with the error of the slope.
             rest = rest[good & (size > 1e-5)]

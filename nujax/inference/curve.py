@@ -53,7 +53,8 @@ class Branch:
 class RelicCurve:
     """All branches of Ω h² = `target` in the plane of `parameters`, within `bounds`.
 
-    complete  every root in the check columns lies on a branch, and no value there was in doubt
+    complete  every root in the check columns lies on a branch, no value there was in doubt, and no
+              branch stopped before its end
     problems  what went wrong, in words; empty if nothing did
     theory    what it was made for; its two parameters are those of the caller. None for a curve
               that was loaded, whose regimes are `labels`
@@ -206,9 +207,7 @@ def trace_relic_curve(
         if len(path.theta) > 1:
             paths.append(path)
             waiting[waiting] = ~_on_path(path, roots.theta[waiting])
-        for end in path.ends:
-            if end.startswith("stopped"):
-                problems.append(end)
+        problems += [end for end in path.ends if end.startswith("stopped")]
     names = (parameters[0], parameters[1])
     return RelicCurve(
         parameters=names,
