@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from .inference import RelicCurve
+    from .inference import Band, RelicCurve
 
 # Okabe and Ito's colours, told apart by colour-blind readers and in grey print.
 REGIME_COLOURS = {"DW": "#999999", "A": "#0072B2", "B": "#D55E00", "C": "#009E73"}
+_SHADES = ("#d9d9d9", "#f0e442", "#cc79a7")
 _LABELS = {
     "mass": r"$m_4$ [MeV]",
     "sin2_2theta": r"$\sin^2 2\theta$",
@@ -19,16 +21,25 @@ _LABELS = {
 }
 
 
-def relic_curve(curve: RelicCurve, axes: Any = None, **style: Any) -> Any:
+def relic_curve(
+    curve: RelicCurve, axes: Any = None, bands: Mapping[str, Band] | None = None, **style: Any
+) -> Any:
     """Draw a relic curve, coloured by regime, with its folds; returns the matplotlib axes.
 
     curve   of `nujax.inference.trace_relic_curve`; energies in MeV, both axes logarithmic
     axes    drawn on if given, otherwise those of a new figure
+    bands   of `nujax.inference.uncertainty_bands`, shaded behind the curve
     style   of every line, passed on to `Axes.plot`
 
     Raises `ImportError` with the line to paste if matplotlib is missing.
     """
     axes = _axes(axes)
+    for shade, (name, band) in zip(_SHADES, (bands or {}).items(), strict=False):
+        for k, (low, high) in enumerate(zip(*band, strict=True)):
+            outline = np.concatenate([low, high[::-1]])
+            outline = outline[np.isfinite(outline[:, 0])]
+            label = name.replace("_", " ") if k == 0 else None
+            axes.fill(*outline.T, color=shade, linewidth=0, label=label)
     labelled: set[str] = set(axes.get_legend_handles_labels()[1])
     for branch, regimes in zip(curve.branches, curve.regimes(), strict=True):
         for start, stop, regime in _runs(regimes):

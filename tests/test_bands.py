@@ -6,6 +6,7 @@ import pytest
 
 import nujax as nj
 from nujax.inference import HadronicRates, RelicCurve, trace_relic_curve, uncertainty_bands
+from nujax.plot import relic_curve
 from nujax.units import GeV, MeV, keV
 
 STANDARD, PLASMA, METHOD = nj.presets.paper()
@@ -62,6 +63,14 @@ def test_hadronic_rates_fade_outside_the_transition():
 
 def test_a_constant_plasma_has_no_other_degrees(bands):
     assert set(bands) == {"relic_density", "hadronic"}
+
+
+def test_bands_are_shaded_in_the_figure(curve, bands):
+    axes = relic_curve(curve, bands=bands)
+    labels = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert labels == ["relic density", "hadronic", "C", "B", "A", "fold"]
+    (low,), (high,) = bands["relic_density"]
+    np.testing.assert_allclose(axes.patches[0].get_xy()[:-1], np.concatenate([low, high[::-1]]))
 
 
 @pytest.mark.slow

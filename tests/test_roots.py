@@ -140,6 +140,8 @@ def test_a_root_that_newton_does_not_reach_has_no_value_and_no_derivative():
     found = relic_coupling(NU, SCALAR, target=1e-4, **SETUP)
     assert found.status_code == nj.Status.max_steps
     assert np.isnan(found.coupling)
+    slope = jax.grad(lambda target: relic_coupling(NU, SCALAR, target=target, **SETUP).coupling)
+    assert np.isnan(slope(1e-4))
 
 
 def test_mixing_angle_of_dodelson_widrow_production():

@@ -244,4 +244,6 @@ def _relic_coupling(theory: Theory, target: jax.Array) -> RelicCoupling:
         jnp.abs(log_density - jnp.log(target)) < 1e-6
     )
     status = jnp.where(arrived, status, int(Status.max_steps))
-    return RelicCoupling(jnp.where(arrived, jnp.exp(root), jnp.nan), jax.lax.stop_gradient(status))
+    # A factor, not a choice: a wrong root must not have the derivative zero either.
+    coupling = jnp.exp(root) * jnp.where(arrived, 1.0, jnp.nan)
+    return RelicCoupling(coupling, jax.lax.stop_gradient(status))
