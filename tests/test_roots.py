@@ -109,6 +109,7 @@ def test_slopes_and_regimes_at_the_roots():
     assert found.regimes() == [["C", "B", "A"]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [0, 1, 2])
 def test_implicit_derivatives_are_those_of_the_root(number):
     start = float(find_relic_couplings(1 * GeV, NU, SCALAR, **SETUP).at(0)[number])
@@ -135,6 +136,7 @@ def test_implicit_derivatives_are_those_of_the_root(number):
 _SIXTH_ORDER = ((1, 3 / 4), (2, -3 / 20), (3, 1 / 60))
 
 
+@pytest.mark.slow
 def test_a_root_that_newton_does_not_reach_has_no_value_and_no_derivative():
     # The Standard Model alone makes 3.6e-3: no coupling makes less.
     found = relic_coupling(NU, SCALAR, target=1e-4, **SETUP)

@@ -221,29 +221,28 @@ def relic_coupling(
 
 @eqx.filter_jit
 def _relic_coupling(theory: Theory, target: jax.Array) -> RelicCoupling:
-    def miss(log_coupling, arguments):
-        theory, target = arguments
+    def miss(log_coupling, theory, target):
         theory = with_values(theory, {"coupling": jnp.exp(log_coupling)})
-        return log_density_and_status(theory)[0] - jnp.log(target)
+        log_density, status, _ = log_density_and_status(theory)
+        return log_density - jnp.log(target), status
 
-    start = jax.lax.stop_gradient(jnp.log(values_of(theory)["coupling"]))
+    fixed, goal = jax.lax.stop_gradient((theory, target))
     low, high = (np.log(value) for value in domain_of(theory, "coupling"))
     solution = optx.root_find(
-        miss,
+        lambda log_coupling, _: miss(log_coupling, fixed, goal)[0],
         optx.Newton(rtol=_TOLERANCE, atol=_TOLERANCE),
-        start,
-        args=(theory, target),
+        jnp.log(values_of(fixed)["coupling"]),
         options={"lower": low, "upper": high},
         max_steps=_MOST_STEPS,
         throw=False,
     )
-    root = solution.value
-    at_root = with_values(theory, {"coupling": jnp.exp(root)})
-    log_density, status, _ = log_density_and_status(at_root)
-    arrived = (solution.result == optx.RESULTS.successful) & (
-        jnp.abs(log_density - jnp.log(target)) < 1e-6
-    )
+    root = jax.lax.stop_gradient(solution.value)
+    (left, status), slope = jax.value_and_grad(miss, has_aux=True)(root, fixed, goal)
+    arrived = (solution.result == optx.RESULTS.successful) & (jnp.abs(left) < 1e-6)
     status = jnp.where(arrived, status, int(Status.max_steps))
+    # The last Newton step, with the arguments alive, has the derivatives of the implicit function.
+    # (A solver that differentiates itself raises from within compiled code where it has failed.)
+    root = root - miss(root, theory, target)[0] / jax.lax.stop_gradient(slope)
     # A factor, not a choice: a wrong root must not have the derivative zero either.
     coupling = jnp.exp(root) * jnp.where(arrived, 1.0, jnp.nan)
     return RelicCoupling(coupling, jax.lax.stop_gradient(status))
