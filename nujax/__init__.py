@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from . import units as units
     from .abundance import relic_density as relic_density
     from .abundance import relic_density_and_status as relic_density_and_status
+    from .inference.fit import fit as fit
+    from .inference.likelihood import log_likelihood as log_likelihood
     from .interactions import AbstractInteraction as AbstractInteraction
     from .interactions import BMinusL as BMinusL
     from .interactions import InteractionSum as InteractionSum
@@ -60,6 +62,8 @@ _HOME = {
     "Status": "production",
     "relic_density": "abundance",
     "relic_density_and_status": "abundance",
+    "fit": "inference.fit",
+    "log_likelihood": "inference.likelihood",
 }
 _MODULES = ("abundance", "constants", "presets", "units")
 

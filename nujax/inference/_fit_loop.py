@@ -1,0 +1,228 @@
+r"""The loop of a fit: all starts at once, compiled once per kind of theory.
+
+Which parameters are free, their bounds, target, tolerance and the largest number of steps are
+traced; fixed parameters have slope zero and stay where they are.
+"""
+
+from __future__ import annotations
+
+import enum
+import functools
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from ..production import Status
+from ._gauss_newton import RANK, Model, points_out
+from ._problem import Theory
+from ._targets import Data, Penalty, evaluate
+
+
+class FitStatus(enum.IntEnum):
+    """How a start of a fit ended.
+
+    converged          |ln(Ω h²/target)| is within tolerance; of several terms, χ² is also at a
+                       minimum and every other residual within 1
+    compromise         of several terms: χ² is at a minimum where not all are met
+    local_minimum      no root downhill: |ln(Ω h²/target)|, or χ², is at a minimum that is not zero
+    plateau            no root downhill: Ω h² hardly depends on the free parameters
+    at_bound           left the domain: downhill is beyond a bound
+    numerical_failure  the points met are not `Status.ok`
+    max_steps          still on its way down
+    """
+
+    converged = 0
+    compromise = 1
+    local_minimum = 2
+    plateau = 3
+    at_bound = 4
+    numerical_failure = 5
+    max_steps = 6
+
+
+_RUNNING = -1
+# Slopes d ln Ω h²/d ln p below the first are a plateau as far as the quadrature can tell; a fit
+# may cross it all the same, as slopes down to 1e-9 point the right way. Below the second it stops.
+_PLATEAU, _FLAT = 1e-6, 1e-12
+
+
+class Setup(NamedTuple):
+    """What the compiled loop depends on."""
+
+    names: tuple[str, ...]  # all parameters of the theory
+    momentum: bool  # whether ⟨x⟩ is a datum
+    penalties: tuple[Penalty, ...]
+    optimiser: optax.GradientTransformationExtraArgs
+    sequential: bool  # one start after the other, for a line search of its own in each
+    patience: int  # evaluations in a row that may fail
+    capacity: int  # rows of the history
+
+
+class Limits(NamedTuple):
+    """Numbers that steer the loop."""
+
+    free: Any  # [K] 1 or 0
+    lower: Any  # [K] log-parameters
+    upper: Any  # [K]
+    tolerance: Any  # of |ln(Ω h²/target)|
+    max_steps: Any
+
+
+class Best(NamedTuple):
+    """Of each start, the point of smallest χ² so far."""
+
+    theta: jax.Array  # [K]
+    loss: jax.Array  # χ²/2 (σ/target)²
+    residuals: jax.Array  # [M]
+    jacobian: jax.Array  # [M, K]
+    log_density: jax.Array
+    mean_momentum: jax.Array
+
+
+class Outcome(NamedTuple):
+    """The end of every start; leading axis [S]."""
+
+    best: Best
+    code: jax.Array  # of `FitStatus`
+    point_status: jax.Array  # of `Status`, last evaluation
+    steps: jax.Array  # evaluations after the first
+    out: jax.Array  # [K] parameters held at a bound
+    history: jax.Array  # [capacity] ln(Ω h²/target) of each evaluation, NaN after the last
+
+
+class _Carry(NamedTuple):
+    theta: jax.Array
+    optimiser: Any
+    failures: jax.Array
+    outcome: Outcome
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def run(setup: Setup, theory: Theory, start: jax.Array, data: Data, limits: Limits) -> Outcome:
+    """Fit from log-parameters `start` [S, K]."""
+    scale = (data.sigma / data.target) ** 2  # the loss is ½ ln²(Ω h²/target) for that datum alone
+
+    def residuals(theta):
+        point = evaluate(theta, theory, setup.names, data, setup.momentum, setup.penalties)
+        return point.residuals, point
+
+    def loss_of(theta, model=None):
+        del model  # optax hands every argument of `update` to the function of a line search
+        r, point = residuals(jnp.clip(theta, limits.lower, limits.upper))
+        return jnp.where(point.status == Status.ok, 0.5 * scale * jnp.dot(r, r), jnp.inf)
+
+    def one(carry: _Carry) -> _Carry:
+        theta, past = carry.theta, carry.outcome
+        r, pull, point = jax.vjp(residuals, theta, has_aux=True)
+        J = jax.vmap(pull)(jnp.eye(r.size, dtype=r.dtype))[0]
+        J = jnp.where(limits.free > 0, J, 0.0)
+        finite = jnp.all(jnp.isfinite(r)) & jnp.all(jnp.isfinite(J))
+        good = (point.status == Status.ok) & finite
+        status = jnp.where(finite, point.status, Status.non_finite)
+        # A start on a bad point follows its numbers, such as they are, to a good one nearby: they
+        # count as less and less bad, so that no step is taken back.
+        lost = finite & ~good & jnp.isinf(past.best.loss) & (setup.patience > 1)
+        r, J = jnp.where(good | lost, r, 0.0), jnp.where(good | lost, J, 0.0)
+        loss = jnp.where(good, 0.5 * scale * jnp.dot(r, r), jnp.inf)
+        seen = jnp.where(lost, 1e30 / (1.0 + carry.failures), loss)
+        slope = scale * jnp.dot(r, J)
+
+        updates, state = setup.optimiser.update(
+            slope, carry.optimiser, theta, value=seen, grad=slope, value_fn=loss_of,
+            model=Model(jnp.sqrt(scale) * r, jnp.sqrt(scale) * J, limits.lower, limits.upper),
+        )  # fmt: skip
+        new = jnp.clip(optax.apply_updates(theta, updates), limits.lower, limits.upper)
+
+        off = point.log_density - jnp.log(data.target)
+        out = points_out(theta, -slope, limits.lower, limits.upper)
+        inner = jnp.sqrt(scale) * jnp.where(out, 0.0, J)
+        near = good & (jnp.abs(off) <= limits.tolerance)
+        done = near if r.size == 1 else good & _stationary(jnp.sqrt(scale) * r, inner, limits)
+        met = jnp.all(jnp.abs(r[1:]) <= 1.0)
+        still = good & jnp.all(new == theta)
+        steepest = jnp.max(jnp.abs(J[0])) * data.sigma / data.target
+        plateau = good & (steepest < _PLATEAU)
+        flat = good & (jnp.max(jnp.abs(inner)) < _FLAT)
+        trapped = jnp.where(jnp.any(out), int(FitStatus.at_bound), int(FitStatus.local_minimum))
+        last = past.steps >= limits.max_steps
+        failures = jnp.where(good, 0, carry.failures + 1)
+        ends = (
+            (done & near & met, int(FitStatus.converged)),
+            (done, int(FitStatus.compromise)),
+            ((still | flat) & plateau, int(FitStatus.plateau)),
+            (still | flat, trapped),
+            (failures >= setup.patience, int(FitStatus.numerical_failure)),
+            (last & plateau, int(FitStatus.plateau)),
+            (last, int(FitStatus.max_steps)),
+        )
+        code = jnp.select([end for end, _ in ends], [code for _, code in ends], _RUNNING)
+
+        here = Best(theta, loss, r, J, point.log_density, point.mean_momentum)
+        better = good & (loss <= past.best.loss)
+        best = jax.tree.map(lambda a, b: jnp.where(better, a, b), here, past.best)
+        history = past.history.at[past.steps].set(jnp.where(good, off, jnp.nan))
+        steps = past.steps + (code == _RUNNING)
+        outcome = Outcome(best, code, status, steps, out, history)
+        ahead = _Carry(new, state, failures, outcome)
+        return jax.tree.map(lambda a, b: jnp.where(is_running(carry), a, b), ahead, carry)
+
+    def first(theta) -> _Carry:
+        count = 1 + setup.momentum + len(setup.penalties)
+        nan, worst = (jnp.full((), v, theta.dtype) for v in (jnp.nan, jnp.inf))
+        zeros = jnp.zeros((count, theta.size), theta.dtype)
+        best = Best(theta, worst, zeros[:, 0], zeros, nan, nan)
+        zero = jnp.zeros((), int)
+        history = jnp.full(setup.capacity, jnp.nan, theta.dtype)
+        out = jnp.zeros(theta.size, bool)
+        outcome = Outcome(best, zero + _RUNNING, zero, zero, out, history)
+        return _Carry(theta, setup.optimiser.init(theta), zero, outcome)
+
+    weak = jnp.array([name == "coupling" for name in setup.names])
+    idle = jnp.where(weak, jnp.log(1e-12), start[0])
+
+    def body(carry: _Carry) -> _Carry:
+        # Those that are done wait where nothing is resonant, so that they cost next to nothing.
+        theta = jnp.where(is_running(carry)[:, None], carry.theta, idle)
+        carry = carry._replace(theta=theta)
+        if setup.sequential:  # a batch of branches would evaluate all tables for each start
+            return jax.lax.map(lambda c: jax.lax.cond(is_running(c), one, lambda c: c, c), carry)
+        return jax.vmap(one)(carry)
+
+    def is_running(carry: _Carry):
+        return carry.outcome.code == _RUNNING
+
+    def going(carry: _Carry):
+        return jnp.any(is_running(carry))
+
+    return jax.lax.while_loop(going, body, jax.vmap(first)(start)).outcome
+
+
+def _stationary(residuals, jacobian, limits: Limits):
+    """Whether the linear model promises no more than tolerance²: χ² is at its minimum."""
+    values, vectors = jnp.linalg.eigh(jnp.dot(jacobian.T, jacobian))
+    pull = jnp.dot(vectors.T, jnp.dot(jacobian.T, residuals))
+    known = values > RANK * values[-1]
+    promised = jnp.where(known, pull**2 / jnp.where(known, values, 1.0), 0.0)
+    return jnp.sum(promised) <= limits.tolerance**2
+
+
+def searches_along_lines(optimiser: optax.GradientTransformationExtraArgs) -> bool:
+    """Whether an optimiser evaluates the loss by itself; tried on a function that costs nothing."""
+    called = []
+
+    def value_fn(theta, model=None):
+        called.append(model)
+        return jnp.sum(theta**2)
+
+    def update(theta):
+        value = jnp.sum(theta)
+        model = Model(theta[:1], theta[None], theta, theta)
+        state = optimiser.init(theta)
+        return optimiser.update(
+            theta, state, theta, value=value, grad=theta, value_fn=value_fn, model=model
+        )
+
+    jax.eval_shape(update, jnp.ones(2))
+    return bool(called)
