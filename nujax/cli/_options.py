@@ -4,6 +4,7 @@ Quantities and numbers arrive as text: `_inputs.py` reads them, so that every mi
 same kind of sentence.
 """
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -143,5 +144,13 @@ Gradient = Annotated[
         "--gradient",
         help="Add d ln Ω h²/d ln of every parameter.",
         rich_help_panel=OUTPUT,
+    ),
+]
+Config = Annotated[
+    Path,
+    typer.Argument(
+        metavar="CONFIG.toml",
+        help="Tables [sterile], [mediator], [inputs] and [fit], keys as the Python fields.",
+        show_default=False,
     ),
 ]

@@ -96,6 +96,7 @@ class _Carry(NamedTuple):
     theta: jax.Array
     optimiser: Any
     failures: jax.Array
+    steepest: jax.Array  # largest slope of late
     outcome: Outcome
 
 
@@ -108,7 +109,7 @@ def run(setup: Setup, theory: Theory, start: jax.Array, data: Data, limits: Limi
         point = evaluate(theta, theory, setup.names, data, setup.momentum, setup.penalties)
         return point.residuals, point
 
-    def loss_of(theta, model=None):
+    def loss_of(theta: Any, model=None):
         del model  # optax hands every argument of `update` to the function of a line search
         r, point = residuals(jnp.clip(theta, limits.lower, limits.upper))
         return jnp.where(point.status == Status.ok, 0.5 * scale * jnp.dot(r, r), jnp.inf)
@@ -117,7 +118,7 @@ def run(setup: Setup, theory: Theory, start: jax.Array, data: Data, limits: Limi
         theta, past = carry.theta, carry.outcome
         r, pull, point = jax.vjp(residuals, theta, has_aux=True)
         J = jax.vmap(pull)(jnp.eye(r.size, dtype=r.dtype))[0]
-        J = jnp.where(limits.free > 0, J, 0.0)
+        J = jnp.where(limits.free[None] > 0, J, 0.0)
         finite = jnp.all(jnp.isfinite(r)) & jnp.all(jnp.isfinite(J))
         good = (point.status == Status.ok) & finite
         status = jnp.where(finite, point.status, Status.non_finite)
@@ -133,17 +134,21 @@ def run(setup: Setup, theory: Theory, start: jax.Array, data: Data, limits: Limi
             slope, carry.optimiser, theta, value=seen, grad=slope, value_fn=loss_of,
             model=Model(jnp.sqrt(scale) * r, jnp.sqrt(scale) * J, limits.lower, limits.upper),
         )  # fmt: skip
-        new = jnp.clip(optax.apply_updates(theta, updates), limits.lower, limits.upper)
+        moved: Any = optax.apply_updates(theta, updates)
+        new = jnp.clip(moved, limits.lower, limits.upper)
 
         off = point.log_density - jnp.log(data.target)
         out = points_out(theta, -slope, limits.lower, limits.upper)
-        inner = jnp.sqrt(scale) * jnp.where(out, 0.0, J)
+        inner = jnp.sqrt(scale) * jnp.where(out[None], 0.0, J)
         near = good & (jnp.abs(off) <= limits.tolerance)
         done = near if r.size == 1 else good & _stationary(jnp.sqrt(scale) * r, inner, limits)
         met = jnp.all(jnp.abs(r[1:]) <= 1.0)
         still = good & jnp.all(new == theta)
-        steepest = jnp.max(jnp.abs(J[0])) * data.sigma / data.target
-        plateau = good & (steepest < _PLATEAU)
+        better = good & (loss <= past.best.loss)
+        slopes = jnp.max(jnp.abs(J[0])) * data.sigma / data.target
+        # Near a minimum slopes are small too, but not those of the longer steps just before.
+        steepest = jnp.maximum(slopes, 0.25 * carry.steepest)
+        plateau = good & (jnp.where(jnp.any(out), slopes, steepest) < _PLATEAU)
         flat = good & (jnp.max(jnp.abs(inner)) < _FLAT)
         trapped = jnp.where(jnp.any(out), int(FitStatus.at_bound), int(FitStatus.local_minimum))
         last = past.steps >= limits.max_steps
@@ -160,12 +165,11 @@ def run(setup: Setup, theory: Theory, start: jax.Array, data: Data, limits: Limi
         code = jnp.select([end for end, _ in ends], [code for _, code in ends], _RUNNING)
 
         here = Best(theta, loss, r, J, point.log_density, point.mean_momentum)
-        better = good & (loss <= past.best.loss)
         best = jax.tree.map(lambda a, b: jnp.where(better, a, b), here, past.best)
         history = past.history.at[past.steps].set(jnp.where(good, off, jnp.nan))
         steps = past.steps + (code == _RUNNING)
         outcome = Outcome(best, code, status, steps, out, history)
-        ahead = _Carry(new, state, failures, outcome)
+        ahead = _Carry(new, state, failures, steepest, outcome)
         return jax.tree.map(lambda a, b: jnp.where(is_running(carry), a, b), ahead, carry)
 
     def first(theta) -> _Carry:
@@ -177,14 +181,14 @@ def run(setup: Setup, theory: Theory, start: jax.Array, data: Data, limits: Limi
         history = jnp.full(setup.capacity, jnp.nan, theta.dtype)
         out = jnp.zeros(theta.size, bool)
         outcome = Outcome(best, zero + _RUNNING, zero, zero, out, history)
-        return _Carry(theta, setup.optimiser.init(theta), zero, outcome)
+        return _Carry(theta, setup.optimiser.init(theta), zero, jnp.zeros_like(worst), outcome)
 
     weak = jnp.array([name == "coupling" for name in setup.names])
     idle = jnp.where(weak, jnp.log(1e-12), start[0])
 
     def body(carry: _Carry) -> _Carry:
         # Those that are done wait where nothing is resonant, so that they cost next to nothing.
-        theta = jnp.where(is_running(carry)[:, None], carry.theta, idle)
+        theta = jnp.where(is_running(carry)[:, None], carry.theta, idle[None])
         carry = carry._replace(theta=theta)
         if setup.sequential:  # a batch of branches would evaluate all tables for each start
             return jax.lax.map(lambda c: jax.lax.cond(is_running(c), one, lambda c: c, c), carry)

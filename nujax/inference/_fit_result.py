@@ -123,7 +123,7 @@ def write_message(
     """One sentence on how a start ended.
 
     `values` are the free parameters where it ended, `held` those at a bound that downhill is
-    beyond, `point` the status of the last evaluation, `chi2` is given where there are several terms.
+    beyond, `point` the status of the last evaluation; `chi2` belongs to several terms.
     """
     where = ", ".join(write_value(name, value) for name, value in values.items())
     there = f"where Ω h² = {relic_density:.6g} (target {target:.6g})"

@@ -79,7 +79,7 @@ def gauss_newton(
         new = _State(base, r, J, loss, delta, jnp.linalg.norm(step), promised)
         return base + step - params, new
 
-    return optax.GradientTransformationExtraArgs(init, update)
+    return optax.GradientTransformationExtraArgs(init, update)  # pyright: ignore[reportArgumentType]
 
 
 def _next_radius(state: _State, value, better, largest: float):
@@ -96,11 +96,11 @@ def bounded_step(residuals, jacobian, radius, at, lower, upper) -> jax.Array:
     """The step s [K] from `at`, with |s| ≤ radius and inside the bounds; slides along them."""
 
     def hold(_, free):
-        step = _step(residuals, jacobian * free, radius)
+        step = _step(residuals, jacobian * free[None], radius)
         return jnp.where(points_out(at, step, lower, upper), 0.0, free)
 
     free = jax.lax.fori_loop(0, at.size, hold, jnp.ones_like(at))
-    return jnp.clip(at + _step(residuals, jacobian * free, radius), lower, upper) - at
+    return jnp.clip(at + _step(residuals, jacobian * free[None], radius), lower, upper) - at
 
 
 def points_out(at, step, lower, upper) -> jax.Array:

@@ -140,14 +140,14 @@ def bounds_of(
             low, high = (float(edge) for edge in bounds.get(name, domain))
         except (TypeError, ValueError):
             raise ValueError(
-                f"Argument `bounds[{name!r}]` must be two numbers (low, high), "
+                f"Argument `bounds[{name}]` must be two numbers (low, high), "
                 f"but is {bounds[name]!r}."
             ) from None
         # The domain's own ends may be written with a rounding error, as 4π in decimals.
         inside = domain[0] * (1 - 1e-9) <= low and high <= domain[1] * (1 + 1e-9)
         if not (inside and low < high):
             raise ValueError(
-                f"Argument `bounds[{name!r}]` must rise and lie within {domain[0]:g} to "
+                f"Argument `bounds[{name}]` must rise and lie within {domain[0]:g} to "
                 f"{domain[1]:g}, but is ({low:g}, {high:g})."
             )
         box[name] = max(low, domain[0]), min(high, domain[1])
@@ -158,13 +158,11 @@ def _with_fixed(theory: Theory, free: tuple[str, ...], fixed: Mapping[str, float
     check_names(theory, tuple(fixed))
     for name, value in fixed.items():
         if name in free:
-            raise ValueError(
-                f"Argument `fixed` must not name a free parameter, but has {name!r}, which is free."
-            )
+            raise ValueError(f"Argument `fixed` must not name a free parameter, but has {name}.")
         low, high = domain_of(theory, name)
         if not low <= value <= high:
             raise ValueError(
-                f"Argument `fixed[{name!r}]` must lie between {low:g} and {high:g}, but is {value}."
+                f"Argument `fixed[{name}]` must lie between {low:g} and {high:g}, but is {value}."
             )
     return with_values(theory, {n: jnp.asarray(v, float) for n, v in fixed.items()})
 
@@ -203,7 +201,7 @@ def _check_starts(starts: Mapping[str, Any], free, box) -> dict[str, np.ndarray]
         bad = value[~((value >= low) & (value <= high))]
         if bad.size:
             raise ValueError(
-                f"Argument `starts[{name!r}]` must lie within its bounds {low:g} to {high:g}, "
+                f"Argument `starts[{name}]` must lie within its bounds {low:g} to {high:g}, "
                 f"but is {bad[0]:g}."
             )
     return values
