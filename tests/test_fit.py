@@ -47,17 +47,17 @@ def _plane(n, seed):
 
 
 def test_thirty_starts_in_the_plane():
-    """Verdicts as of the gradient flow (the slow test below): all but two have a root downhill."""
+    """Verdicts as of the gradient flow (the slow test below): all but one have a root downhill."""
     starts = _plane(30, seed=0)
     result = _fit(free=_PLANE, starts=starts, bounds=_BOUNDS)
     done = result.status == FitStatus.converged
-    np.testing.assert_array_equal(np.flatnonzero(~done), [19, 26])
+    np.testing.assert_array_equal(np.flatnonzero(~done), [19])
     assert np.all(np.abs(result.residual[done]) <= 1e-6)
     assert np.all(result.steps[done] <= 20)  # 15 is the longest of 150 that were tried
-    for i in (19, 26):  # far below any production by the mediator, where Ω h² is Dodelson–Widrow's
-        assert result.status[i] == FitStatus.plateau
-        assert "no root downhill: plateau" in result.messages[i]
-        assert result.relic_density[i] == pytest.approx(0.00358171, rel=1e-5)
+    # A heavy mediator suppresses the mixing before it produces: downhill is no mediator at all.
+    assert result.status[19] == FitStatus.plateau
+    assert "no root downhill: plateau" in result.messages[19]
+    assert result.relic_density[19] == pytest.approx(0.00358171, rel=1e-5)
     # The loop's own Ω h² is that of the public function; 2e-6 joins tolerance and quadrature.
     for i in (0, 3, 16):
         mediator = nj.ScalarMediator(*(result.parameters[name][i] for name in _PLANE))

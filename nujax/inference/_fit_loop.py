@@ -29,7 +29,7 @@ class FitStatus(enum.IntEnum):
     local_minimum      no root downhill: |ln(Ω h²/target)|, or χ², is at a minimum that is not zero
     plateau            no root downhill: Ω h² hardly depends on the free parameters
     at_bound           left the domain: downhill is beyond a bound
-    numerical_failure  the points met are not `Status.ok`
+    numerical_failure  points in a row are not `Status.ok`
     max_steps          still on its way down
     """
 
@@ -43,9 +43,12 @@ class FitStatus(enum.IntEnum):
 
 
 _RUNNING = -1
-# Slopes d ln Ω h²/d ln p below the first are a plateau as far as the quadrature can tell; a fit
-# may cross it all the same, as slopes down to 1e-9 point the right way. Below the second it stops.
+# Slopes d ln Ω h²/d ln p below the first are a plateau as far as anyone cares; a fit
+# may cross it all the same. Below the second it stops.
 _PLATEAU, _FLAT = 1e-6, 1e-12
+# The nodes of the quadrature move with the mediator's mass, which leaves slopes of 6e-9 where it
+# means nothing any more. The slope of the coupling is right to the last: it shows the way alone.
+_NOISE = {"mediator_mass": 1e-8}
 
 
 class Setup(NamedTuple):
@@ -105,6 +108,8 @@ def run(setup: Setup, theory: Theory, start: jax.Array, data: Data, limits: Limi
     """Fit from log-parameters `start` [S, K]."""
     scale = (data.sigma / data.target) ** 2  # the loss is ½ ln²(Ω h²/target) for that datum alone
 
+    noise = jnp.array([_NOISE.get(name, 0.0) for name in setup.names]) * data.target / data.sigma
+
     def residuals(theta):
         point = evaluate(theta, theory, setup.names, data, setup.momentum, setup.penalties)
         return point.residuals, point
@@ -118,16 +123,17 @@ def run(setup: Setup, theory: Theory, start: jax.Array, data: Data, limits: Limi
         theta, past = carry.theta, carry.outcome
         r, pull, point = jax.vjp(residuals, theta, has_aux=True)
         J = jax.vmap(pull)(jnp.eye(r.size, dtype=r.dtype))[0]
-        J = jnp.where(limits.free[None] > 0, J, 0.0)
+        real = (limits.free > 0) & ~(jnp.abs(J[0]) < noise)
+        J = jnp.where(real[None], J, 0.0)
         finite = jnp.all(jnp.isfinite(r)) & jnp.all(jnp.isfinite(J))
         good = (point.status == Status.ok) & finite
         status = jnp.where(finite, point.status, Status.non_finite)
-        # A start on a bad point follows its numbers, such as they are, to a good one nearby: they
-        # count as less and less bad, so that no step is taken back.
-        lost = finite & ~good & jnp.isinf(past.best.loss) & (setup.patience > 1)
-        r, J = jnp.where(good | lost, r, 0.0), jnp.where(good | lost, J, 0.0)
-        loss = jnp.where(good, 0.5 * scale * jnp.dot(r, r), jnp.inf)
-        seen = jnp.where(lost, 1e30 / (1.0 + carry.failures), loss)
+        # Bad points are no answers, but with patience a fit goes on through them by their numbers,
+        # such as they are.
+        usable = good | (finite & (setup.patience > 1))
+        r, J = jnp.where(usable, r, 0.0), jnp.where(usable, J, 0.0)
+        seen = jnp.where(usable, 0.5 * scale * jnp.dot(r, r), jnp.inf)
+        loss = jnp.where(good, seen, jnp.inf)
         slope = scale * jnp.dot(r, J)
 
         updates, state = setup.optimiser.update(

@@ -24,7 +24,7 @@ from ._targets import Data, Penalty, check_data, check_free
 
 # Starts of one compiled call: enough to share nodes, few enough that one does not wait for many.
 _LANES = 16
-# A default fit takes back steps to points that fail; other optimisers cannot.
+# Points in a row that may fail on the way: the default takes back bad steps, others cannot.
 _PATIENCE = 8
 
 
