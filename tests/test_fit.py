@@ -184,7 +184,7 @@ def test_verdicts_are_those_of_the_gradient_flow(n, seed):
     for i, start in enumerate(np.log(np.stack(list(starts.values()), axis=1))):
         root, slope = _flow_reaches_the_target(problem, start)
         converged = result.status[i] == FitStatus.converged
-        assert root == converged or (converged and slope < 1e-6), (i, result.messages[i])
+        assert root == converged or (converged and slope < 1e-5), (i, result.messages[i])
         if not converged:
             assert result.messages[i].startswith("no root downhill: plateau")
 

@@ -16,7 +16,7 @@ import optax
 
 from ..production import Status
 from ._gauss_newton import RANK, Model, points_out
-from ._problem import Theory
+from ._problem import Theory, with_values
 from ._targets import Data, Penalty, evaluate
 
 
@@ -43,12 +43,13 @@ class FitStatus(enum.IntEnum):
 
 
 _RUNNING = -1
-# Slopes d ln Ω h²/d ln p below the first are a plateau as far as anyone cares; a fit
-# may cross it all the same. Below the second it stops.
-_PLATEAU, _FLAT = 1e-6, 1e-12
-# The nodes of the quadrature move with the mediator's mass, which leaves slopes of 6e-9 where it
-# means nothing any more. The slope of the coupling is right to the last: it shows the way alone.
-_NOISE = {"mediator_mass": 1e-8}
+# Slopes d ln Ω h²/d ln p below the first are a plateau as far as anyone cares; a fit may cross it
+# all the same. Below the second it stops.
+_PLATEAU, _FLAT = 1e-5, 1e-12
+# The nodes of the quadrature move with the mediator's mass, which leaves slopes of 6e-9 (constant
+# g*) to some 1e-5 (g*(T)) where it means nothing any more. The slope of the coupling is right to
+# the last: it shows the way alone.
+_NOISE = {"mediator_mass": 1e-5}
 
 
 class Setup(NamedTuple):
@@ -104,8 +105,10 @@ class _Carry(NamedTuple):
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def run(setup: Setup, theory: Theory, start: jax.Array, data: Data, limits: Limits) -> Outcome:
-    """Fit from log-parameters `start` [S, K]."""
+def run(
+    setup: Setup, theory: Theory, start: jax.Array, real: jax.Array, data: Data, limits: Limits
+) -> Outcome:
+    """Fit from log-parameters `start` [S, K], where `real` [S]; the others are padding."""
     scale = (data.sigma / data.target) ** 2  # the loss is ½ ln²(Ω h²/target) for that datum alone
 
     noise = jnp.array([_NOISE.get(name, 0.0) for name in setup.names]) * data.target / data.sigma
@@ -123,8 +126,8 @@ def run(setup: Setup, theory: Theory, start: jax.Array, data: Data, limits: Limi
         theta, past = carry.theta, carry.outcome
         r, pull, point = jax.vjp(residuals, theta, has_aux=True)
         J = jax.vmap(pull)(jnp.eye(r.size, dtype=r.dtype))[0]
-        real = (limits.free > 0) & ~(jnp.abs(J[0]) < noise)
-        J = jnp.where(real[None], J, 0.0)
+        known = (limits.free > 0) & ~(jnp.abs(J[0]) < noise)
+        J = jnp.where(known[None], J, 0.0)
         finite = jnp.all(jnp.isfinite(r)) & jnp.all(jnp.isfinite(J))
         good = (point.status == Status.ok) & finite
         status = jnp.where(finite, point.status, Status.non_finite)
@@ -178,7 +181,7 @@ def run(setup: Setup, theory: Theory, start: jax.Array, data: Data, limits: Limi
         ahead = _Carry(new, state, failures, steepest, outcome)
         return jax.tree.map(lambda a, b: jnp.where(is_running(carry), a, b), ahead, carry)
 
-    def first(theta) -> _Carry:
+    def first(theta, is_real) -> _Carry:
         count = 1 + setup.momentum + len(setup.penalties)
         nan, worst = (jnp.full((), v, theta.dtype) for v in (jnp.nan, jnp.inf))
         zeros = jnp.zeros((count, theta.size), theta.dtype)
@@ -186,14 +189,14 @@ def run(setup: Setup, theory: Theory, start: jax.Array, data: Data, limits: Limi
         zero = jnp.zeros((), int)
         history = jnp.full(setup.capacity, jnp.nan, theta.dtype)
         out = jnp.zeros(theta.size, bool)
-        outcome = Outcome(best, zero + _RUNNING, zero, zero, out, history)
+        code = jnp.where(is_real, _RUNNING, int(FitStatus.max_steps))
+        outcome = Outcome(best, code, zero, zero, out, history)
         return _Carry(theta, setup.optimiser.init(theta), zero, jnp.zeros_like(worst), outcome)
 
-    weak = jnp.array([name == "coupling" for name in setup.names])
-    idle = jnp.where(weak, jnp.log(1e-12), start[0])
+    idle = _cheapest(setup.names, theory, start)
 
     def body(carry: _Carry) -> _Carry:
-        # Those that are done wait where nothing is resonant, so that they cost next to nothing.
+        # Those that are done wait where the first stage is enough: they cost next to nothing.
         theta = jnp.where(is_running(carry)[:, None], carry.theta, idle[None])
         carry = carry._replace(theta=theta)
         if setup.sequential:  # a batch of branches would evaluate all tables for each start
@@ -206,7 +209,22 @@ def run(setup: Setup, theory: Theory, start: jax.Array, data: Data, limits: Limi
     def going(carry: _Carry):
         return jnp.any(is_running(carry))
 
-    return jax.lax.while_loop(going, body, jax.vmap(first)(start)).outcome
+    return jax.lax.while_loop(going, body, jax.vmap(first)(start, real)).outcome
+
+
+def _cheapest(names: tuple[str, ...], theory: Theory, start: jax.Array) -> jax.Array:
+    """Of the starts, also with a weak or a strong coupling, the one with the least need of care."""
+
+    def error(theta):
+        values = {name: jnp.exp(theta[i]) for i, name in enumerate(names)}
+        changed = with_values(theory, values)
+        m = changed.method.estimate(changed.sterile, changed.interaction, changed.plasma)
+        return jnp.where(jnp.isfinite(m.number), m.error_estimate, jnp.inf)
+
+    coupling = jnp.array([name == "coupling" for name in names])[None]
+    others = [jnp.where(coupling, jnp.log(value), start) for value in (1e-12, 0.3)]
+    candidates = jnp.concatenate([start, *others])
+    return candidates[jnp.argmin(jax.vmap(error)(candidates))]
 
 
 def _stationary(residuals, jacobian, limits: Limits):

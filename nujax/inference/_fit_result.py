@@ -138,7 +138,7 @@ def write_message(
         return f"no root downhill: local minimum of {what} at {where}, {there}"
     if status == FitStatus.plateau:
         return (
-            f"no root downhill: plateau (every d ln Ω h²/d ln p is below 1e-6) at {where}, {there}"
+            f"no root downhill: plateau (every d ln Ω h²/d ln p is below 1e-5) at {where}, {there}"
         )
     if status == FitStatus.at_bound:
         bounds = " and ".join(write_value(name, value) for name, value in held.items())

@@ -211,9 +211,12 @@ def _run_all(setup: Setup, theory: Theory, start: np.ndarray, data, limits) -> A
     """All starts in chunks of one size, so that their number costs no compilation."""
     n = len(start)
     padded = np.concatenate([start, np.repeat(start[-1:], -n % _LANES, axis=0)])
+    is_real = np.arange(len(padded)) < n
     parts = [
-        jax.device_get(run(setup, theory, chunk, data, limits))
-        for chunk in padded.reshape(-1, _LANES, start.shape[1])
+        jax.device_get(run(setup, theory, chunk, real, data, limits))
+        for chunk, real in zip(
+            padded.reshape(-1, _LANES, start.shape[1]), is_real.reshape(-1, _LANES), strict=True
+        )
     ]
     return jax.tree.map(lambda *leaves: np.concatenate(leaves)[:n], *parts)
 
