@@ -200,7 +200,7 @@ def test_one_trace_for_a_kind_of_theory():
         at={"mass": 0.01, "mediator_mass": 2e3},
         free=["sin2_2theta", "mediator_mass"],
         fixed={"coupling": 2e-3},
-        target=0.1,
+        target=np.float64(0.1),
         sigma=0.01,
         starts=40,
         bounds={"sin2_2theta": (1e-12, 1e-6)},

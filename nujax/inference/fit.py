@@ -112,12 +112,14 @@ def fit(
         patience=_PATIENCE if optimiser is None else 1,
         capacity=max(128, 1 << int(max_steps).bit_length()),
     )
-    data = Data(target, sigma, mean_momentum or (1.0, 1.0))
+    # Plain floats: a NumPy number would be another trace.
+    value, error = mean_momentum or (1.0, 1.0)
+    data = Data(float(target), float(sigma), (float(value), float(error)))
     limits = Limits(
         free=np.array([name in free for name in names]).astype(dtype),
         lower=np.log(edges[:, 0]).astype(dtype),
         upper=np.log(edges[:, 1]).astype(dtype),
-        tolerance=tolerance,
+        tolerance=float(tolerance),
         max_steps=max_steps,
     )
     outcome = _run_all(setup, theory, np.log(start).astype(dtype), data, limits)
