@@ -78,10 +78,10 @@ def print_fit(report: dict[str, Any]) -> None:
     if report["parameters"]:
         table = Table(show_header=False, box=None, padding=(0, 2))
         for i, (name, value) in enumerate(report["parameters"].items()):
-            error = math.sqrt(report["covariance"][i][i])
-            table.add_row(
-                name, f"{value:.7g} {_UNITS.get(name, '')}".rstrip(), f"± {100 * error:.2g} %"
-            )
+            # Where a direction is undetermined, no parameter alone has an error.
+            percent = 100 * math.sqrt(report["covariance"][i][i])
+            error = "" if report["undetermined"] else f"± {percent:.2g} %"
+            table.add_row(name, f"{value:.7g} {_UNITS.get(name, '')}".rstrip(), error)
         table.add_row("Ω h²", f"{report['relic_density']:.7g}", f"χ² = {report['chi2']:.3g}")
         if report["mean_momentum"] is not None:
             table.add_row("⟨p/T⟩", f"{report['mean_momentum']:.7g}", "")
