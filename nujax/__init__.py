@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from .inference import find_relic_couplings as find_relic_couplings
     from .inference import relic_coupling as relic_coupling
     from .inference import trace_relic_curve as trace_relic_curve
+    from .inference.fit import fit as fit
+    from .inference.likelihood import log_likelihood as log_likelihood
     from .interactions import AbstractInteraction as AbstractInteraction
     from .interactions import BMinusL as BMinusL
     from .interactions import InteractionSum as InteractionSum
@@ -68,6 +70,8 @@ _HOME = {
     "find_relic_couplings": "inference",
     "relic_coupling": "inference",
     "trace_relic_curve": "inference",
+    "fit": "inference.fit",
+    "log_likelihood": "inference.likelihood",
 }
 _MODULES = ("abundance", "constants", "inference", "plot", "presets", "units")
 

@@ -65,3 +65,19 @@ def test_sections_of_nujax(tmp_path):
     for name in resonant:
         assert checks[f"{name}_points"] > 0
         assert 0.0 <= checks[f"{name}_flagged"] <= 1.0
+
+
+@pytest.mark.slow
+def test_fit(tmp_path):
+    """The default optimiser reaches the target from the first starts."""
+    numbers = tmp_path / "numbers.json"
+    done = subprocess.run(
+        [sys.executable, _ROOT / "benchmarks" / "fit.py", "--quick", "--json", numbers],
+        env=os.environ | {"PYTHONPATH": str(_ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, (done.stdout, done.stderr)
+    (row,) = json.loads(numbers.read_text(encoding="utf-8"))["rows"]
+    assert row["reached"] == row["starts"] == 4
+    assert "Gauss-Newton" in done.stdout

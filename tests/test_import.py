@@ -20,7 +20,7 @@ def _run(code: str) -> str:
     [
         "import nujax; dir(nujax); nujax.__version__",
         "import nujax.cli",
-        "import nujax.cli._inputs, nujax.cli._report",
+        "import nujax.cli._inputs, nujax.cli._report, nujax.cli._config",
         "from nujax import constants, units; import nujax; nujax.units.keV",
     ],
 )
@@ -34,6 +34,8 @@ def test_jax_is_loaded_late(code):
         (["--help"], 0),
         (["relic", "--help"], 0),
         (["spectrum", "--help"], 0),
+        (["fit", "--help"], 0),
+        (["fit", "missing.toml"], 2),
         (["--version"], 0),
         (["relic", "--mass", "7.1", "--sin2-2theta", "7e-11"], 2),
     ],

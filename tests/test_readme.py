@@ -31,7 +31,7 @@ _COMMANDS = [line[line.index("nujax ") :] for line in _SHELL if re.search(r"(^|/
 
 
 def test_every_block_is_of_a_kind_that_is_checked():
-    assert {language for language, _ in _BLOCKS} <= {"python", "bash", "console"}
+    assert {language for language, _ in _BLOCKS} <= {"python", "bash", "console", "toml"}
     assert _lines("python")
     # A shell line is a nujax command, alone or after its installation, or the test command.
     for line in _SHELL:
@@ -55,6 +55,10 @@ def test_ci_runs_the_test_command_of_the_readme():
 
 @pytest.mark.parametrize("command", _COMMANDS)
 def test_commands(command, tmp_path):
+    for language, text in _BLOCKS:
+        if language == "toml":  # its first line is a comment with the name of the file
+            (tmp_path / text.splitlines()[0].removeprefix("# ")).write_text(text, encoding="utf-8")
+    before = set(tmp_path.iterdir())
     done = subprocess.run(
         [sys.executable, "-m", "nujax.cli", *shlex.split(command)[1:]],
         cwd=tmp_path,
@@ -65,7 +69,7 @@ def test_commands(command, tmp_path):
     assert done.returncode == 0, done.stderr
     assert done.stdout
     if "--output" in command:
-        assert list(tmp_path.iterdir())
+        assert set(tmp_path.iterdir()) > before
 
 
 def test_python_snippets():

@@ -11,6 +11,7 @@ from nujax import __version__
 from nujax._files import write_whole
 
 from . import _options as options
+from ._config import read_fit
 from ._inputs import BadInput, Inputs, read_grid, read_inputs
 from ._report import (
     answer,
@@ -263,6 +264,27 @@ def curve(
     except BadInput as error:
         _refuse(error)
     raise typer.Exit(_curve.show(request, report, as_json))
+
+
+@app.command(epilog="Example: nujax fit fit.toml --json")
+def fit(config: options.Config, as_json: options.Json = False) -> None:
+    """Parameters that give the observed Ω h², from many starts; the README shows a file."""
+    try:
+        setup = read_fit(config)
+    except BadInput as error:
+        _refuse(error)
+    _load_compute(setup.inputs)
+    from ._fit import finish_fit, print_fit, run_fit
+
+    try:
+        report = run_fit(setup)
+    except BadInput as error:
+        _refuse(error)
+    if as_json:
+        print_json(report)
+    else:
+        print_fit(report)
+    raise typer.Exit(finish_fit(report))
 
 
 def _load_compute(point: Inputs):

@@ -16,7 +16,11 @@ def theory(
     inputs: Inputs,
 ) -> tuple[nj.SterileNeutrino, nj.AbstractInteraction, nj.Plasma, nj.BoltzmannQuadrature]:
     """Sterile neutrino, interaction, plasma and method of the inputs."""
-    return *_theory(inputs, inputs.parameters()), _plasma(inputs), _method(inputs)
+    return (
+        *theory_of(inputs, inputs.parameters()),
+        plasma_of(inputs),
+        method_of(inputs),
+    )
 
 
 def solve(inputs: Inputs) -> nj.ProductionResult:
@@ -30,8 +34,8 @@ def check_limits(inputs: Inputs) -> None:
 
     Raises `BadInput` if production would end before it starts, or where no kernel is tabulated.
     """
-    sterile, interaction = _theory(inputs, inputs.parameters())
-    limits = integration_limits(_method(inputs), interaction, _plasma(inputs), jnp.float64)
+    sterile, interaction = theory_of(inputs, inputs.parameters())
+    limits = integration_limits(method_of(inputs), interaction, plasma_of(inputs), jnp.float64)
     initial, final = (float(limit) for limit in limits)
     if final >= initial:
         raise BadInput(
@@ -39,7 +43,7 @@ def check_limits(inputs: Inputs) -> None:
             f"but is {final:g} MeV."
         )
     try:
-        check_arguments(sterile, interaction, _plasma(inputs), _method(inputs))
+        check_arguments(sterile, interaction, plasma_of(inputs), method_of(inputs))
     except ValueError as error:
         raise BadInput(str(error)) from error
 
@@ -47,12 +51,12 @@ def check_limits(inputs: Inputs) -> None:
 def log_gradient(inputs: Inputs) -> dict[str, float]:
     """d ln Ω h² / d ln(parameter) for every continuous parameter, in forward mode."""
     values = inputs.parameters()
-    plasma, method = _plasma(inputs), _method(inputs)
+    plasma, method = plasma_of(inputs), method_of(inputs)
 
     def log_relic_density(shifts: dict[str, jax.Array]) -> jax.Array:
         # Parameter = value e^shift: at shift 0 the derivative is the logarithmic one.
         shifted = {name: values[name] * jnp.exp(shift) for name, shift in shifts.items()}
-        sterile, interaction = _theory(inputs, shifted)
+        sterile, interaction = theory_of(inputs, shifted)
         return jnp.log(nj.relic_density(sterile, interaction, plasma=plasma, method=method))
 
     gradient = jax.jacfwd(log_relic_density)({name: jnp.zeros(()) for name in values})
@@ -68,7 +72,7 @@ def sample_spectrum(
     return {"x": x, "f": f, "f_over_fermi_dirac": f / np.asarray(fermi_dirac(jnp.asarray(x)))}
 
 
-def _theory(inputs: Inputs, values) -> tuple[nj.SterileNeutrino, nj.AbstractInteraction]:
+def theory_of(inputs: Inputs, values) -> tuple[nj.SterileNeutrino, nj.AbstractInteraction]:
     """The sterile neutrino and everything its active partner feels."""
     sterile = nj.SterileNeutrino(
         mass=values["mass"], sin2_2theta=values["sin2_2theta"], flavour=inputs.flavour
@@ -85,14 +89,14 @@ def _theory(inputs: Inputs, values) -> tuple[nj.SterileNeutrino, nj.AbstractInte
     return sterile, standard + mediator
 
 
-def _plasma(inputs: Inputs) -> nj.Plasma:
+def plasma_of(inputs: Inputs) -> nj.Plasma:
     """Constant g* for the paper's inputs, else the chosen g*(T)."""
     if inputs.inputs == "paper":
         return nj.Plasma.constant(10.75)
     return nj.Plasma.standard(degrees=inputs.plasma)
 
 
-def _method(inputs: Inputs) -> nj.BoltzmannQuadrature:
+def method_of(inputs: Inputs) -> nj.BoltzmannQuadrature:
     """The Boltzmann quadrature with the choices that belong to the inputs."""
     paper = inputs.inputs == "paper"
     return nj.BoltzmannQuadrature(

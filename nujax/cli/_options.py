@@ -221,3 +221,11 @@ Gradient = Annotated[
         rich_help_panel=OUTPUT,
     ),
 ]
+Config = Annotated[
+    Path,
+    typer.Argument(
+        metavar="CONFIG.toml",
+        help="Tables [sterile], [mediator], [inputs] and [fit], keys as the Python fields.",
+        show_default=False,
+    ),
+]
