@@ -22,7 +22,7 @@ from ._continuation import Traced, Tracer
 from ._problem import Problem, Theory, check_names, regimes_at, theory_of
 from ._search import check_target, log_bounds
 
-_COLUMN_SPACING = 0.3  # of the check for completeness, in ln θ₀
+_COLUMN_SPACING = 0.4  # of the check for completeness, in ln θ₀
 _FEWEST_COLUMNS, _MOST_COLUMNS = 5, 65
 _SAME = 0.02  # a root this close to a path, in ln θ, lies on it
 
@@ -155,7 +155,7 @@ def trace_relic_curve(
     parameters: tuple[str, str] = ("mediator_mass", "coupling"),
     bounds: Mapping[str, tuple[float, float]] | None = None,
     target: float = RELIC_DENSITY_TARGET,
-    max_step: float = 0.18,
+    max_step: float = 0.19,
     plasma: Plasma | None = None,
     method: AbstractMethod | None = None,
 ) -> RelicCurve:
@@ -174,7 +174,7 @@ def trace_relic_curve(
     max_step    longest step in √((d ln θ₀)² + (d ln θ₁)²)
 
     Where to begin, and whether something is missing, is known from `find_relic_couplings`' search
-    for all roots in θ₁ on columns of θ₀ at most 0.3 apart (65 columns at most): a closed curve
+    for all roots in θ₁ on columns of θ₀ 0.4 apart (65 columns at most): a closed curve
     that fits between two columns can be missed. A piece that cannot be followed further (a
     resonance that no rule resolves) ends there; it is kept, and `problems` says so.
 

@@ -239,8 +239,9 @@ def _moments_function(structure, shapes, outputs, robust):
     plasma_kind = jax.tree.unflatten(structure, [jnp.zeros(shape) for shape in shapes])[2]
     steps = _smooth.steps_of(plasma_kind)
     coarse, fine = lattices_of(plasma_kind)
-    # Searches ask for small batches, whose nodes are farther apart.
-    shared_window = _smooth.short_window(steps) + (0 if robust else steps)
+    # Searches ask for small batches, whose nodes are farther apart, and for mediators of some MeV,
+    # whose T_final is lower.
+    shared_window = _smooth.short_window(steps) + (0 if robust else 2 * steps)
 
     def quick(theta, first, window):
         sterile, parts, plasma, method, initial, final = limits(theta)
