@@ -48,8 +48,9 @@ def test_hadronic_rates(bands, curve):
     # More collisions of the Standard Model need fewer of the new force: opposite sides.
     g = curve.branches[0].gradients
     side = [np.sum(np.log(p / curve.points) * g, axis=1) for p in (low, high)]
-    assert np.all(side[0] >= -1e-9)
-    assert np.all(side[1] <= 1e-9)
+    # (The points of the curve are themselves good to the square of its last Newton step, 1e-8.)
+    assert np.all(side[0] >= -1e-7)
+    assert np.all(side[1] <= 1e-7)
 
 
 def test_hadronic_rates_fade_outside_the_transition():
@@ -83,7 +84,8 @@ def test_degrees_of_freedom():
     for mass, coupling in points[::7]:
         forces = nj.StandardModel() + nj.ScalarMediator(mass, coupling)
         omega = nj.relic_density(NU, forces, plasma=plasma)
-        assert float(omega) == pytest.approx(0.12, rel=1e-6)
+        # A batch and a single point may stop at different lattices, which agree to 1e-6 or so.
+        assert float(omega) == pytest.approx(0.12, rel=5e-6)
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from ._problem import Problem
 _SPACINGS = 4  # 3, 1½, ¾, ⅜
 _COARSEST = 3.0
 _MARGIN = 1.0  # cells within this many of their own changes from the target are halved
+_STRAIGHT = 0.35  # relative change of y from cell to cell
 _TRUSTED = 1e-3  # values this good need no second look for a sign
 _MAX_STEPS = 60
 _KNOWN = 0.05  # a root whose Ω h² is known to this exists; its status tells the rest
@@ -107,6 +108,7 @@ class _Search:
         nodes = np.zeros(self.y.shape, bool)
         nodes[:, ::stride] = True
         self.estimate(nodes)
+        found = []
         while True:
             cells, change = self.interesting(stride, inherited)
             ends = np.zeros(self.y.shape, bool)
@@ -116,20 +118,42 @@ class _Search:
             cells, change = self.interesting(stride, inherited)
             if stride == 1:
                 break
+            if stride == 2:
+                # What runs straight through at the last spacing but one needs no other look.
+                straight = cells & self.straight(stride)
+                found.append(self.crossed(straight, stride))
+                cells &= ~straight
             middle = np.zeros(self.y.shape, bool)
             middle[:, stride // 2 :: stride] = cells
             self.estimate(middle)
             inherited = np.repeat(change, 2, axis=1)
             stride //= 2
-        known = cells & np.isfinite(self.y[:, :-1]) & np.isfinite(self.y[:, 1:])
-        sign = np.where(self.y >= 0.0, 1.0, -1.0)  # an exact zero: one bracket, not two
-        column, cell = np.nonzero(known & (sign[:, :-1] != sign[:, 1:]))
-        ends = self.grid[cell], self.grid[cell + 1], self.y[column, cell], self.y[column, cell + 1]
-        found = np.stack([column, *ends], axis=1)
-        return np.concatenate([found, *self.turning_points(sign)])
+        return np.concatenate([*found, self.crossed(cells, 1), *self.turning_points()])
 
-    def turning_points(self, sign):
+    def straight(self, stride):
+        """Cells of `stride` about which y changes steadily: no turning point is near."""
+        y = self.y[:, ::stride]
+        step = np.diff(y, axis=1)
+        left = np.pad(step[:, :-1], ((0, 0), (1, 0)), constant_values=np.nan)
+        right = np.pad(step[:, 1:], ((0, 0), (0, 1)), constant_values=np.nan)
+        with np.errstate(invalid="ignore"):
+            bend = np.maximum(np.abs(step - left), np.abs(right - step))
+            sure = self.error[:, ::stride] < _TRUSTED
+            return (bend < _STRAIGHT * np.abs(step)) & sure[:, :-1] & sure[:, 1:]
+
+    def crossed(self, cells, stride):
+        """Brackets [n, 5] of those cells of `stride` whose ends differ in sign."""
+        every = slice(None, None, stride)
+        y, grid = self.y[:, every], self.grid[every]
+        sign = np.where(y >= 0.0, 1.0, -1.0)  # an exact zero: one bracket, not two
+        known = cells & np.isfinite(y[:, :-1]) & np.isfinite(y[:, 1:])
+        column, cell = np.nonzero(known & (sign[:, :-1] != sign[:, 1:]))
+        ends = grid[cell], grid[cell + 1], y[column, cell], y[column, cell + 1]
+        return np.stack([column, *ends], axis=1)
+
+    def turning_points(self):
         """Brackets on either side of a turning point that reaches beyond the target."""
+        sign = np.where(self.y >= 0.0, 1.0, -1.0)
         height = np.abs(self.y)
         left, inner, right = height[:, :-2], height[:, 1:-1], height[:, 2:]
         same = (sign[:, :-2] == sign[:, 1:-1]) & (sign[:, 2:] == sign[:, 1:-1])
@@ -174,12 +198,32 @@ class _Search:
         column, (left, right, y_left, y_right) = brackets[:, 0].astype(int), brackets.T[1:]
         share = np.clip(y_left / (y_left - y_right), 0.02, 0.98)
         guess = left + share * (right - left)
+        guess = self.bent(column, left, right, guess)
         secants = _Secants(left, right, y_left, y_right, guess)
-        status = self.iterate(secants, column, self.problem.quick, np.arange(len(column)), 1e-6)
+        status = self.iterate(secants, column, self.problem.quick, np.arange(len(column)), 1e-5)
         rest = np.flatnonzero(status != Status.ok)
         secants.widen(rest, brackets)
         status[rest] = self.iterate(secants, column, self.problem.values, rest, 1e-5)
         return column, secants.root, status
+
+    def bent(self, column, left, right, guess):
+        """Guesses of the roots from the cubics u(y) through four nodes, where these are known."""
+        stride = np.round((right - left) / (self.grid[1] - self.grid[0])).astype(int)
+        first = np.round((left - self.grid[0]) / (self.grid[1] - self.grid[0])).astype(int)
+        node = first[:, None] + stride[:, None] * np.arange(-1, 3)
+        inside = (node[:, 0] >= 0) & (node[:, 3] < len(self.grid)) & (stride > 0)
+        node = np.clip(node, 0, len(self.grid) - 1)
+        y, u = self.y[column[:, None], node], self.grid[node]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            root = np.zeros(len(column))
+            for i in range(4):
+                term = u[:, i]
+                for j in range(4):
+                    if j != i:
+                        term = term * y[:, j] / (y[:, j] - y[:, i])
+                root = root + term
+            good = inside & (root > left) & (root < right)
+        return np.where(good, root, guess)
 
     def iterate(self, secants, column, how, active, tolerance):
         """Step until the last step is below `tolerance`; what it leaves is of second order."""

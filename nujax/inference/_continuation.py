@@ -110,7 +110,7 @@ class Tracer:
                 return points, self.at_the_edge(found.theta), False
             turn = np.linalg.norm(found.tangent - last.tangent)
             growth = min(2.0, 0.5 * _SHARPEST_TURN / max(turn, 1e-3))
-            length = min(self.max_step, length * max(growth, 0.7))
+            length = float(min(self.max_step, length * max(growth, 0.7)))
         return points, f"stopped after {_MOST_POINTS} points", False
 
     def correct(self, theta, hold) -> _Point | None:
