@@ -81,3 +81,21 @@ def test_fit(tmp_path):
     (row,) = json.loads(numbers.read_text(encoding="utf-8"))["rows"]
     assert row["reached"] == row["starts"] == 4
     assert "Gauss-Newton" in done.stdout
+
+
+@pytest.mark.slow
+def test_curve(tmp_path):
+    """SciPy's roots of nujax's Ω h², and of its own, are those of nujax."""
+    numbers = tmp_path / "numbers.json"
+    done = subprocess.run(
+        [sys.executable, _ROOT / "benchmarks" / "curve.py", "--quick", "--json", numbers],
+        env=os.environ | {"PYTHONPATH": str(_ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, (done.stdout, done.stderr)
+    checks = json.loads(numbers.read_text(encoding="utf-8"))["checks"]
+    assert checks["curve_points"] >= 100
+    assert checks["roots"] > 128
+    assert checks["brentq_difference"] < 1e-6
+    assert checks["quad_difference"] < 1e-5

@@ -6,7 +6,7 @@ import problems
 import pytest
 
 _NU = ["--mass", "7.1keV", "--sin2-2theta", "7e-11"]
-_PAPER = ["--inputs", "paper", "--t-initial", "10GeV", "--t-final", "0.1MeV"]
+_PAPER = ["--inputs", "paper"]
 _SCALAR = ["--mediator", "scalar"]
 _S_CURVE = [*_NU, *_SCALAR, "--mediator-mass", "1MeV:10GeV", *_PAPER]
 

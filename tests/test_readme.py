@@ -72,12 +72,13 @@ def test_commands(command, tmp_path):
         assert set(tmp_path.iterdir()) > before
 
 
-def test_python_snippets():
+def test_python_snippets(tmp_path, monkeypatch):
     """The blocks run in order and share their names, as for a reader who pastes one after another.
 
     A snippet may turn on double precision, which the tests have on anyway; nothing else of JAX's
     configuration may change.
     """
+    monkeypatch.chdir(tmp_path)
     before = dict(jax.config.values)
     namespace = {"__name__": "readme"}
     for language, text in _BLOCKS:
