@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import jax
 import jax.core
 import numpy as np
 
@@ -22,6 +23,15 @@ def _concrete(name: str, value: Any) -> np.ndarray | None:
         return np.asarray(value, dtype=float)
     except (TypeError, ValueError):
         return None  # structural placeholders that equinox and jax put into leaves
+
+
+def check_double_precision(what: str) -> None:
+    """Raise `ValueError`, with the line to paste, unless JAX computes in float64."""
+    if not jax.config.jax_enable_x64:  # type: ignore[attr-defined]
+        raise ValueError(
+            f"{what} needs double precision. Paste this before anything that uses JAX: "
+            'jax.config.update("jax_enable_x64", True)'
+        )
 
 
 def _first_bad(array: np.ndarray, good: np.ndarray) -> float:

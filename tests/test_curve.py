@@ -3,6 +3,9 @@
 Truth: circles and lines whose curves are known, reference folds and roots, closed forms.
 """
 
+import subprocess
+import sys
+
 import matplotlib
 import numpy as np
 import problems
@@ -211,3 +214,19 @@ def test_no_curve_is_an_answer():
 def test_bad_input(change, words):
     with pytest.raises(ValueError, match=words):
         trace_relic_curve(**({"sterile": NU, "interaction": SCALAR} | change), **SETUP)
+
+
+def test_single_precision_is_refused_with_the_line_to_paste():
+    code = (
+        "import nujax as nj; nu = nj.SterileNeutrino(7.1e-3, 7e-11)\n"
+        "forces = nj.StandardModel() + nj.ScalarMediator(1e3, 0.1)\n"
+        "for call in (lambda: nj.trace_relic_curve(nu, forces), lambda: nj.fit(nu, forces, "
+        "free=['coupling']),\n    lambda: nj.find_relic_couplings(1e3, nu, forces), "
+        "lambda: nj.relic_coupling(nu, forces)):\n"
+        "    try: call()\n"
+        "    except ValueError as error: print(error)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    line = 'jax.config.update("jax_enable_x64", True)'
+    assert [text.endswith(line) for text in done.stdout.splitlines()] == [True] * 4

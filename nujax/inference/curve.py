@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from .._checks import check_double_precision
 from .._files import write_whole
 from ..constants import RELIC_DENSITY_TARGET
 from ..interactions import AbstractInteraction
@@ -179,8 +180,10 @@ def trace_relic_curve(
     resonance that no rule resolves) ends there; it is kept, and `problems` says so.
 
     Raises `ValueError` for a target that is not positive, bounds that are empty or not positive,
-    unknown or equal parameters, or if the theory lacks them; `TypeError` as `solve_production`.
+    unknown or equal parameters, if the theory lacks them, and in single precision; `TypeError` as
+    `solve_production`.
     """
+    check_double_precision("A relic curve")
     theory = theory_of(sterile, interaction, plasma, method)
     check_target(target)
     if len(parameters) != 2:

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from .._checks import check_positive
+from .._checks import check_double_precision, check_positive
 from ..constants import RELIC_DENSITY_PLANCK2018_ERROR, RELIC_DENSITY_TARGET
 from ..interactions import AbstractInteraction
 from ..plasma import Plasma
@@ -26,6 +26,7 @@ from ._targets import Data, Penalty, check_data, check_free
 _LANES = 16
 # Points in a row that may fail on the way: the default takes back bad steps, others cannot.
 _PATIENCE = 8
+_SINGLE = 1e-4  # what single precision can reach
 
 
 def fit(
@@ -81,8 +82,11 @@ def fit(
 
     Raises `ValueError` for unknown, repeated or no free parameters, those of a missing mediator,
     one that is fixed too, target, sigma or tolerance ≤ 0, bounds that are inverted or outside the
-    domain, and starts outside the bounds; `TypeError` for arguments of a wrong kind.
+    domain, starts outside the bounds, and tolerances below 1e-4 in single precision; `TypeError`
+    for arguments of a wrong kind.
     """
+    if isinstance(tolerance, (int, float)) and tolerance < _SINGLE:
+        check_double_precision(f"A fit to {tolerance:g}")
     theory = theory_of(sterile, interaction, plasma, method)
     free = check_free(theory, free)
     theory = _with_fixed(theory, free, fixed or {})

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import optimistix as optx
 
-from .._checks import check_positive
+from .._checks import check_double_precision, check_positive
 from ..constants import RELIC_DENSITY_TARGET
 from ..interactions import AbstractInteraction
 from ..plasma import Plasma
@@ -116,8 +116,9 @@ def find_relic_couplings(
     resolve a resonance, the status of the root says what the lattice made of it.
 
     Raises `ValueError` for a mass, target or bounds that are not positive, an empty range, or a
-    theory without mediator; `TypeError` as `solve_production`.
+    theory without mediator, and in single precision; `TypeError` as `solve_production`.
     """
+    check_double_precision("A search for roots")
     check_positive("mediator_mass", mediator_mass)
     masses = np.atleast_1d(np.asarray(mediator_mass, float))
     if masses.ndim != 1:
@@ -173,6 +174,7 @@ def find_roots(
     As `find_relic_couplings`, for any pair of "mass", "sin2_2theta", "mediator_mass", "coupling";
     energies in MeV. Raises `ValueError` for the same mistakes.
     """
+    check_double_precision("A search for roots")
     theory = theory_of(sterile, interaction, plasma, method)
     check_target(target)
     check_positive("at", at)
@@ -211,8 +213,10 @@ def relic_coupling(
     at the root whatever the way there (the start has none). The status is `max_steps`, and the
     coupling NaN, if Newton's method did not arrive: a wrong root has no derivative.
 
-    Raises `ValueError` for a theory without mediator or a target that is not positive.
+    Raises `ValueError` for a theory without mediator, a target that is not positive, and in single
+    precision.
     """
+    check_double_precision("A root")
     check_positive("target", target)
     theory = theory_of(sterile, interaction, plasma, method)
     check_names(theory, ("coupling",))
