@@ -80,6 +80,7 @@ def test_agrees_with_the_quadrature(theory):
     np.testing.assert_allclose(ode.distribution(x), quadrature.distribution(x), rtol=2e-6)
 
 
+@pytest.mark.slow
 def test_precise_inputs_with_back_reaction():
     """g*(T): momenta slide against T, and what f_s tends to moves. Ω h² ≈ 0.12."""
     theory = weak(7.1 * keV, 1.939e-9, "exact")
@@ -96,6 +97,7 @@ def test_precise_inputs_with_back_reaction():
     np.testing.assert_allclose(ode.distribution(x), quadrature.distribution(x), rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_sharp_limits_inside_the_production():
     theory = weak(7.1 * keV, 7e-11, "paper")
     limits = {"T_initial": 300 * MeV, "T_final": 50 * MeV}
@@ -112,6 +114,7 @@ def test_sharp_limits_inside_the_production():
     assert float(d_ode[0]) > 0 > float(d_ode[1])
 
 
+@pytest.mark.slow
 def test_a_new_interaction_needs_nothing_but_its_two_methods():
     sterile, interaction = weak(7.1 * keV, 7e-11, "paper")
     method = nj.BoltzmannODE()
@@ -120,6 +123,7 @@ def test_a_new_interaction_needs_nothing_but_its_two_methods():
     np.testing.assert_allclose(float(own), float(built_in), rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_near_equilibrium():
     """sin²2θ = 1e-3 brings ν_s into equilibrium, f_s = f_a: a stiff equation."""
     theory = weak(7.1 * keV, 1e-3, "paper")
@@ -152,6 +156,7 @@ def test_derivatives_agree_with_the_quadrature(name):
     np.testing.assert_allclose(slopes[0], slopes[1], atol=3e-7)
 
 
+@pytest.mark.slow
 def test_derivatives_with_precise_inputs():
     at = jnp.log(jnp.asarray([7.1 * keV, 1.939e-9]))
 
@@ -165,6 +170,7 @@ def test_derivatives_with_precise_inputs():
     np.testing.assert_allclose(slopes[0], slopes[1], atol=3e-6)
 
 
+@pytest.mark.slow
 def test_the_adjoint_is_the_users_choice():
     at, build = jnp.log(jnp.asarray([7.1 * keV, 7e-11])), lambda m, s: weak(m, s, "paper")
     reverse = jax.grad(log_density)(at, nj.BoltzmannODE(), CONSTANT, build)
@@ -174,6 +180,7 @@ def test_the_adjoint_is_the_users_choice():
     np.testing.assert_allclose(reverse, [2.0, 1.0], atol=3e-5)
 
 
+@pytest.mark.slow
 def test_batches_equal_single_points():
     method = nj.BoltzmannODE()
     couplings = jnp.asarray([1e-7, 1e-6, 3e-6])
@@ -207,6 +214,7 @@ def test_a_truncated_solve_says_so():
     assert nj.Status(int(code)) is nj.Status.max_steps
 
 
+@pytest.mark.slow
 def test_narrow_resonances_are_resolved_or_flagged():
     """Half-width 4e-6 in ln T: the value is right, derivatives need a smaller tolerance."""
     theory = scalar(7.1 * keV, 7e-11, 1e-2, 1 * keV)
@@ -243,6 +251,7 @@ def test_not_a_number_is_flagged():
 # --- options ----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_history_integrates_to_the_spectrum():
     theory = LIST["1MeV"][0]
     method = nj.BoltzmannODE(keep_history=True)
@@ -257,6 +266,7 @@ def test_the_history_integrates_to_the_spectrum():
     assert nj.solve_production(*theory, plasma=CONSTANT, method=nj.BoltzmannODE()).history is None
 
 
+@pytest.mark.slow
 def test_the_solver_is_the_users_choice():
     theory = weak(7.1 * keV, 7e-11, "paper")
     solver = diffrax.Tsit5()
@@ -271,6 +281,7 @@ def test_the_solver_is_the_users_choice():
         nj.relic_density(*theory, plasma=CONSTANT, method=nj.BoltzmannODE(diffrax.Euler()))
 
 
+@pytest.mark.slow
 def test_the_tolerance_controls_the_error():
     theory = weak(7.1 * keV, 7e-11, "paper")
     reference = float(

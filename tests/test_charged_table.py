@@ -30,6 +30,7 @@ def _direct():
     return jax.jit(function, static_argnums=5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("convention", ["exact", "paper"])
 @pytest.mark.parametrize("coupling", [1e-8, 1e-3, 0.05, 0.3])
 def test_tables_on_a_lattice(convention, coupling):

@@ -79,6 +79,7 @@ def test_json_is_one_complete_object(nujax):
     }
 
 
+@pytest.mark.slow
 def test_gradient_without_mediator_and_only_when_asked(nujax):
     asked = json.loads(nujax("relic", *_DODELSON_WIDROW, "--gradient", "--json").stdout)
     assert set(asked["gradient"]) == {"mass", "sin2_2theta"}
@@ -88,6 +89,7 @@ def test_gradient_without_mediator_and_only_when_asked(nujax):
     assert plain["relic_density"] == asked["relic_density"]
 
 
+@pytest.mark.slow
 def test_systematic_of_the_plasma_is_small_but_seen(nujax):
     default = json.loads(nujax("relic", *_DODELSON_WIDROW, "--json").stdout)
     other = json.loads(nujax("relic", *_DODELSON_WIDROW, "--plasma", "borsanyi", "--json").stdout)

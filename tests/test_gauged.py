@@ -298,6 +298,7 @@ def test_strong_coupling_against_brute_force(model, case):
     assert float(result.mean_momentum) == pytest.approx(expected.mean_momentum, rel=1e-6)
 
 
+@pytest.mark.slow
 def test_wide_resonances_are_flagged():
     """g = 3, Γ_V = 0.7 m: beyond the tables, so the number is not vouched for."""
     standard, plasma, method = nj.presets.paper()
@@ -328,6 +329,7 @@ def test_all_paths_agree(inputs):
 # --- Derivatives and arguments ------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_gradients_are_finite_and_agree():
     """No NaN below, at and above thresholds, hot and cold; forward = reverse = differences.
 

@@ -157,6 +157,7 @@ STEPPED = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["own", "tabulated"])
 @pytest.mark.parametrize(("mass", "s2", "mediator_mass", "coupling", "stepped"), STEPPED)
 def test_mediators_in_a_realistic_plasma(mass, s2, mediator_mass, coupling, stepped, kind):
@@ -176,6 +177,7 @@ def test_mediators_in_a_realistic_plasma(mass, s2, mediator_mass, coupling, step
         assert float(found) == pytest.approx(stepped, rel=1e-4)
 
 
+@pytest.mark.slow
 def test_own_mediator_in_full():
     """`solve_production` gives the same spectrum, mean momentum and status for a user's class."""
     method = nj.BoltzmannQuadrature(T_final=0.1)
@@ -190,6 +192,7 @@ def test_own_mediator_in_full():
     np.testing.assert_allclose(found.f, expected.f, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_gradient_through_own_mediator():
     """Derivatives flow through a user's class into every number that it holds."""
     method = nj.BoltzmannQuadrature(T_final=0.1)
@@ -214,6 +217,7 @@ def test_gradient_through_own_mediator():
     np.testing.assert_allclose(slopes(1e3, 0.1), tabulated(1e3, 0.1), rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_two_mediators():
     """Two mediators of couplings λ/√2 are one of coupling λ as long as they are narrow.
 
@@ -277,6 +281,7 @@ def test_public_objects_are_pytrees(name):
     assert name in repr(value)
 
 
+@pytest.mark.slow
 def test_gradient_with_respect_to_everything():
     """One reverse pass gives finite derivatives for every leaf of all four arguments.
 

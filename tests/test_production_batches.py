@@ -122,6 +122,7 @@ def test_only_flagged_and_only_unflagged(together):
         assert_same(batched(jnp.asarray(POINTS[index]))[0], together[0][index])
 
 
+@pytest.mark.slow
 def test_nested_vmap(together):
     """vmap of vmap, with axes in any place, is one flat batch."""
     index = np.array([[0, 3, 9], [4, 1, 2]])
@@ -152,6 +153,7 @@ def test_batched_modules(together):
     assert_same(number, together[0][:5])
 
 
+@pytest.mark.slow
 def test_partly_batched_modules(together):
     """Batched in the coupling alone: what is not batched is shared, as in a scan of one number."""
     sterile, forces = theory_of(jnp.asarray(POINTS[3]))
@@ -292,6 +294,7 @@ def memory(count: int) -> float:
     return after - before
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads /proc")
 @pytest.mark.parametrize(
     ("count", "limit"), [(2000, 600.0), pytest.param(100_000, 500.0, marks=pytest.mark.slow)]

@@ -142,6 +142,7 @@ def test_listed_derivatives(point):
 
 
 # Batches with and without a mediator; the other kinds share all of their derivative code.
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [pytest.param(0, marks=pytest.mark.slow), 2])
 def test_forward_is_reverse_is_differences(kind):
     """No mode of differentiation may have its own opinion, whatever the stage that served a point.

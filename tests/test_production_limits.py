@@ -69,6 +69,7 @@ def test_strong_mixing_reaches_equilibrium():
     assert omega == pytest.approx(limit, rel=1e-3)
 
 
+@pytest.mark.slow
 def test_back_reaction_with_sliding_momenta():
     """The running sum along the comoving momentum: its size, against ½I for small production.
 
@@ -120,6 +121,7 @@ def test_unfinished_production_warns():
     assert complete.warnings() == []
 
 
+@pytest.mark.slow
 def test_derivative_with_respect_to_a_limit():
     """dΩ/dT_final is minus the integrand at the limit: the cut is differentiable."""
 
@@ -204,6 +206,7 @@ _STRONG = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("plasma", [PLASMA, nj.Plasma.standard()], ids=lambda p: p.degrees)
 def test_never_more_than_in_equilibrium(plasma):
     """0 ≤ f_s ≤ f_a at every momentum, and Ω h² below that of equilibrium, however strong."""
@@ -266,6 +269,7 @@ def test_mixings_differ_by_their_mixing():
     assert large / small == pytest.approx(10.0, rel=1e-2)
 
 
+@pytest.mark.slow
 def test_constant_degrees_through_the_general_path(monkeypatch):
     """The code for g*(T) given a table of a constant is the code for a constant g*."""
     start, spacing = _degrees.KNOT_SPACING * _degrees._LOWEST, _degrees.KNOT_SPACING

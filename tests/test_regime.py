@@ -117,6 +117,7 @@ def test_weak_forces_never_reach_equilibrium():
     assert float(found.z_0[0]) == 0.0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["ScalarMediator", "VectorMediator", "LMuMinusLTau"])
 def test_shares_are_shares(kind):
     """Finite, within [0, 1] to the ripple of the weights, of sum 1; over the whole domain."""
@@ -130,6 +131,7 @@ def test_shares_are_shares(kind):
         assert not np.isnan(temperature).any()
 
 
+@pytest.mark.slow
 def test_with_g_star_of_T_and_a_stepped_method():
     """Precise inputs, and the same equation stepped by diffrax, tell the same."""
     forces = nj.StandardModel() + nj.ScalarMediator(1e3, 0.3)

@@ -93,6 +93,7 @@ def test_roots_are_the_same_one_mass_at_a_time():
         assert list(alone.at(0)) == pytest.approx(list(together.at(index)), rel=1e-8)
 
 
+@pytest.mark.slow
 def test_slopes_and_regimes_at_the_roots():
     found = find_relic_couplings([1 * GeV], NU, SCALAR, **SETUP)
     listed = [
