@@ -131,7 +131,7 @@ def test_implicit_derivatives_are_those_of_the_root(number):
         sum(c * (log_root(logs + k * d) - log_root(logs - k * d)) for k, c in _SIXTH_ORDER) / 2e-2
         for d in shifts
     ]
-    np.testing.assert_allclose(forward, numeric, rtol=1e-6 if number != 1 else 3e-6)
+    np.testing.assert_allclose(forward, numeric, rtol=1e-6)
 
 
 _SIXTH_ORDER = ((1, 3 / 4), (2, -3 / 20), (3, 1 / 60))
