@@ -29,7 +29,7 @@ def main() -> None:
     cores = measuring.use_cores("one")
     import jax
     import numpy as np
-    from peers import ScipyQuad
+    from peers import NestedQuad, ScipyQuad
     from scipy.optimize import brentq
 
     import nujax as nj
@@ -92,16 +92,23 @@ def main() -> None:
 
     smooth = [pair for pair in some if not 10.0 < pair[0] < 3000.0][: 1 if options.quick else 2]
 
-    def plain(mass, coupling):
-        return ScipyQuad(np.array([7.1e-3, 7e-11, mass, coupling])).relic_density()
+    def over(peer, pairs):
+        def density(mass, coupling):
+            return peer(np.array([7.1e-3, 7e-11, mass, coupling])).relic_density()
 
-    def plain_density():
-        return [brent(plain, *pair, 1e-6) for pair in smooth]
+        return lambda: [brent(density, *pair, 1e-6) for pair in pairs]
 
-    agreement = np.max(np.abs(np.array(plain_density()) / [root for _, root in smooth] - 1.0))
-    report.row("quad", "brentq over SciPy's quad", len(smooth),
-               measuring.measure(plain_density, 1), base="roots")  # fmt: skip
-    report.check("quad_difference", "largest difference of a root", agreement)
+    # The last one takes most of a minute a root: one light mediator, on shell.
+    light = [pair for pair in brackets if pair[0] > 10.0][:1]
+    for key, label, peer, pairs in (
+        ("quad", "brentq over quad, kernels given", ScipyQuad, smooth),
+        ("nested", "brentq over nested quad", NestedQuad, light),
+    ):
+        call = over(peer, pairs)
+        agreement = np.max(np.abs(np.array(call()) / [root for _, root in pairs] - 1.0))
+        times = measuring.measure(call, 1)
+        report.row(key, label, len(pairs), times, base="roots")
+        report.check(f"{key}_difference", "largest difference of a root", agreement)
     if options.json:
         numbers = {"environment": environment, "rows": report.rows, "checks": report.checks}
         options.json.write_text(json.dumps(numbers, indent=1) + "\n", encoding="utf-8")

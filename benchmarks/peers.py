@@ -120,7 +120,11 @@ class ScipyQuad:
             level = coupling**2 * potential_shape(np.full_like(mu, x), mu, np)
             self.kernels.append(CubicSpline(t, np.stack([rate, level], axis=-1)))
 
-    def ratio(self, x: float, kernels: CubicSpline) -> float:
+    def rate_and_level(self, x: float, kernels: CubicSpline, log_ratio: float):
+        """(x/T) Γ and (x/T) V of the mediator at ln(m/T)."""
+        return kernels(log_ratio)
+
+    def ratio(self, x: float, kernels: CubicSpline | None) -> float:
         """f_s/f_a at momentum x."""
         mass, sin2_2theta, mediator_mass, _ = self.point
         log_mass = math.log(mediator_mass)
@@ -130,7 +134,7 @@ class ScipyQuad:
             T = math.exp(log_T)
             E = x * T
             delta = mass**2 / (2.0 * E)
-            rate, level = kernels(log_mass - log_T)
+            rate, level = self.rate_and_level(x, kernels, log_mass - log_T)
             gamma = RATE * E * T**4 + T / x * rate
             potential = -POTENTIAL * E * T**4 + T / x * level
             mixed = (delta * delta) * sin2_2theta
@@ -150,3 +154,37 @@ class ScipyQuad:
     def relic_density(self) -> float:
         """Ω h²."""
         return PER_NUMBER * self.point[0] * self.number()
+
+
+class NestedQuad(ScipyQuad):
+    """The same with the potential integrated by `quad` at every step: no kernel of nujax.
+
+    For weak couplings, whose rate is that of a boson on shell, λ²m²T/(16πE²) ln(1+e^(−w)).
+    """
+
+    def __init__(self, point: np.ndarray, tolerance: float = 1e-6):
+        self.point, self.tolerance = point.tolist(), tolerance
+        self.kernels = [None] * len(_RULE.x)
+
+    def rate_and_level(self, x: float, kernels: None, log_ratio: float):
+        """As `ScipyQuad`; the principal value is folded at its pole, u = e^(±τ)."""
+        coupling2 = self.point[3] ** 2
+        mu2 = math.exp(2.0 * log_ratio)
+        w = mu2 / (4.0 * x)
+        rate = coupling2 * mu2 / (16.0 * math.pi * x) * math.log1p(math.exp(-w))
+
+        def bracket(u: float) -> float:
+            return math.log1p(math.exp(-w * u)) - math.log(-math.expm1(-w * u - x / u))
+
+        def folded(tau: float) -> float:
+            up, down = math.exp(tau), math.exp(-tau)
+            difference = up * up * bracket(up) - down * down * bracket(down)
+            return difference / (up - down)
+
+        top = max(math.log(40.0 / w), 2.0)
+        edges = (0.0, 0.25 * top, top)
+        pairs = zip(edges[:-1], edges[1:], strict=True)
+        integral = sum(
+            quad(folded, a, b, epsabs=1e-9, epsrel=self.tolerance, limit=100)[0] for a, b in pairs
+        )
+        return rate, coupling2 * mu2 / (16.0 * math.pi**2 * x) * integral

@@ -22,7 +22,7 @@ _MARGIN = 1.0  # cells within this many of their own changes from the target are
 _STRAIGHT = 0.35  # relative change of y from cell to cell
 _TRUSTED = 1e-3  # values this good need no second look for a sign
 _MAX_STEPS = 60
-_KNOWN = 0.05  # a root whose Ω h² is known to this exists; its status tells the rest
+_KNOWN = 0.05  # where Ω h² is known to this a root exists; its status tells the rest
 _STEEPEST = 10.0  # d ln Ω h²/d ln θ₁ that secants need not doubt
 
 
@@ -74,14 +74,16 @@ class _Search:
             y, error, _ = self.evaluate(self.problem.quick, column, self.grid[node])
             self.y[column, node], self.error[column, node] = y, error
 
-    def resolve(self, wanted):
-        """Resolve resonances at nodes that are wanted and whose sign is in doubt."""
+    def resolve(self, wanted) -> bool:
+        """Resolve resonances at nodes that are wanted and whose sign is in doubt, if any."""
         doubtful = (np.abs(self.y) <= self.error) & (self.error > _TRUSTED)
         column, node = np.nonzero(wanted & doubtful)
         if len(column):
             y, error, _ = self.evaluate(self.problem.values, column, self.grid[node])
-            np.logical_or.at(self.uncertain, column, np.abs(y) <= error)
+            unknown = (np.abs(y) <= error) & (error > _KNOWN)
+            np.logical_or.at(self.uncertain, column, unknown)
             self.y[column, node], self.error[column, node] = y, 0.0  # the best there is
+        return len(column) > 0
 
     def interesting(self, stride, inherited):
         """Cells of `stride` that may hold a root, and how much y changes there.
@@ -114,8 +116,8 @@ class _Search:
             ends = np.zeros(self.y.shape, bool)
             ends[:, :-1:stride] |= cells
             ends[:, stride::stride] |= cells
-            self.resolve(ends)
-            cells, change = self.interesting(stride, inherited)
+            if self.resolve(ends):
+                cells, change = self.interesting(stride, inherited)
             if stride == 1:
                 break
             if stride == 2:
