@@ -316,6 +316,7 @@ def test_gradient_with_respect_to_everything():
     assert abs(method.T_final) < 1e-3
 
 
+@pytest.mark.slow
 def test_results_are_pytrees():
     """A `ProductionResult` leaves jit and vmap whole: scalars, spectrum, status and text."""
     method = nj.BoltzmannQuadrature(T_final=0.1)

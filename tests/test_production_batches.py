@@ -131,6 +131,7 @@ def test_nested_vmap(together):
     assert_same(nested(grid)[0], together[0][index].T)
 
 
+@pytest.mark.slow
 def test_batched_modules(together):
     """`eqx.filter_vmap` over objects whose numbers are arrays; plasma and method are shared."""
     sterile = nj.SterileNeutrino(jnp.asarray(POINTS[:5, 0]), jnp.asarray(POINTS[:5, 1]))

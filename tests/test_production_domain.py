@@ -83,6 +83,7 @@ def test_finite_at_many_points(dtype):
     assert scan["values"] == scan["slopes"] == scan["negative"] == 0
 
 
+@pytest.mark.slow
 def test_few_useful_points_are_flagged():
     """Of the points with 0.01 < Ω h² < 10 at most 2 % have a status other than ok."""
     rng = np.random.default_rng(21)

@@ -94,6 +94,7 @@ def test_mixings_agree_without_resonance():
     assert abs(averaged / quasi - 1) < 2e-4
 
 
+@pytest.mark.slow
 def test_spectrum_and_abundance_agree():
     """The sum over the returned spectrum is the relic density: fast nodes against the lattice.
 
