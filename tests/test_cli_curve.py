@@ -95,6 +95,7 @@ def test_no_root_is_an_answer_with_a_word(nujax):
         ([*_NU, *_SCALAR, "--mediator-mass", "1MeV:1GeV", "--coupling", "1e-9:100"], "4π"),
         ([*_NU, *_SCALAR, "--at-mass", "1", *_PAPER], "must carry a unit"),
         ([*_NU, *_SCALAR, "--at-mass", "1GeV", "--plot", "s.png"], "`plot` must come with a range"),
+        ([*_NU, *_SCALAR, "--mediator-mass", "1MeV:1GeV", "--plot", "s.txt"], "must end in .png"),
         (["--sin2-2theta", "7e-11", *_SCALAR, "--at-mass", "1GeV"], "`mass` must be given"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ VARIED = {"mass": "mass", "sin2-2theta": "sin2_2theta", "mediator-mass": "mediat
           "coupling": "coupling"}  # fmt: skip
 _PLACEHOLDER = {"mass": "7.1keV", "sin2-2theta": "1e-10", "mediator-mass": "1GeV",
                 "coupling": "1e-3"}  # fmt: skip
+_FIGURES = (".png", ".pdf", ".svg")
 _ENERGIES = ("mass", "mediator-mass")
 
 
@@ -125,6 +127,10 @@ def read_curve_inputs(
             place = read_number("at-mass", at)
     if plot is not None:
         check_output(plot)
+        if plot.suffix not in _FIGURES:
+            raise BadInput(f"Argument `plot` must end in {', '.join(_FIGURES)}, but is {plot}.")
+        if importlib.util.find_spec("matplotlib") is None:
+            raise BadInput("Argument `plot` needs matplotlib: pip install 'nujax[plot]'.")
         if not others_with_range:
             raise BadInput("Argument `plot` must come with a range low:high, but there is none.")
     return CurveInputs(
