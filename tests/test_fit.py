@@ -150,7 +150,7 @@ def _flow_reaches_the_target(problem, start):
     def value_and_slope(theta):
         budget[0] -= 1
         e = problem.gradients(np.clip(theta, _LOW, _HIGH)[None])
-        return e.log_density[0] - math.log(0.12), e.gradient[0]
+        return e.log_density[0] - math.log(0.12), e.slopes[0]
 
     sign = -np.sign(value_and_slope(start)[0])
 
