@@ -55,7 +55,7 @@ def test_a_circle_closes_and_folds_at_its_sides():
     )
     assert path.closed
     np.testing.assert_allclose(path.theta[0], path.theta[-1])
-    # Newton leaves the square of its last step, (3e-5)².
+    # Newton leaves half the square of its last step: below 1e-4, here mostly far below.
     np.testing.assert_allclose(np.linalg.norm(path.theta, axis=1), 1.0, atol=2e-9)
     np.testing.assert_allclose(sorted(path.folds[:, 0]), [-1.0, 1.0], atol=1e-8)
     np.testing.assert_allclose(path.folds[:, 1], 0.0, atol=1e-6)
@@ -82,6 +82,15 @@ def test_what_was_traced_before_a_hole_is_kept():
     assert all(end.startswith("stopped at mediator_mass = ") for end in path.ends)
     assert path.theta[0] == pytest.approx([-1.0, 0.0], abs=1e-3)
     assert path.theta[-1] == pytest.approx([1.0, 0.0], abs=1e-3)
+
+
+def test_a_fold_that_cannot_be_located_is_told():
+    tracer = Tracer(_circle(), np.full(2, -3.0), np.full(2, 3.0), 0.0, 0.15)
+    tracer.exact_fold = lambda point, bend: None
+    path = tracer.trace(np.array([0.6, 0.8]))
+    assert len(path.folds) == 0
+    assert len(path.lost) == 2
+    assert all("could not be located" in words for words in path.lost)
 
 
 def test_columns_find_roots_and_turning_points_of_known_functions():

@@ -33,6 +33,7 @@ class Traced(NamedTuple):
     folds: np.ndarray  # [k, 2]
     closed: bool
     ends: tuple[str, str]
+    lost: tuple[str, ...] = ()  # folds that could not be located, in words
 
     def densely(self, between: int) -> np.ndarray:
         """Points [.., 2] on the cubic through points and tangents."""
@@ -63,16 +64,16 @@ class Tracer:
             end = f"stopped at {self.words(start)}: no value there can be trusted"
             empty = np.zeros((0, 2))
             return Traced(empty, empty, empty, np.zeros(0, int), empty, False, (end, end))
-        ahead, end, closed = self.follow(first, None)
+        ahead, end, closed = self.follow(first)
         if closed:
             points, ends = [*ahead, ahead[0]], (end, end)
         else:
-            back, other, _ = self.follow(_turned(first), ahead)
+            back, other, _ = self.follow(_turned(first))
             points = [_turned(point) for point in back[:0:-1]] + ahead
             ends = (other, end)
             if points[0].theta[0] > points[-1].theta[0]:
                 points, ends = [_turned(point) for point in points[::-1]], (end, other)
-        folds = self.folds(points)
+        folds, lost = self.folds(points)
         theta, status = self.resolved(points)
         return Traced(
             theta,
@@ -82,9 +83,10 @@ class Tracer:
             folds,
             closed,
             ends,
+            lost,
         )
 
-    def follow(self, first: _Point, _seen) -> tuple[list[_Point], str, bool]:
+    def follow(self, first: _Point) -> tuple[list[_Point], str, bool]:
         """Points from `first` on, what ended it, and whether it came back."""
         points, length = [first], self.max_step
         while len(points) < _MOST_POINTS:
@@ -92,7 +94,7 @@ class Tracer:
             if not self.inside(last.theta + 1e-9 * last.tangent):
                 return points, self.at_the_edge(last.theta), False
             move = _ahead(points[-3:], length)
-            guess, hold, share = self.clipped(last.theta, move)
+            guess, hold = self.clipped(last.theta, move)
             found = self.correct(guess, hold)
             if found is not None and found.tangent @ last.tangent < 0.0:
                 found = _turned(found)
@@ -141,18 +143,18 @@ class Tracer:
         return bool(turn < _SHARPEST_TURN and step < 1.5 * length)
 
     def clipped(self, theta, move):
-        """(guess, which coordinates are held at an edge [2], share of the step taken)."""
+        """(guess, which coordinates are held at an edge [2]) of a step that stays in the box."""
         with np.errstate(divide="ignore", invalid="ignore"):
             to_low, to_high = (self.low - theta) / move, (self.high - theta) / move
         shares = np.where(move > 0.0, to_high, np.where(move < 0.0, to_low, np.inf))
         k = int(np.argmin(shares))
         if shares[k] >= 1.0:
-            return theta + move, np.zeros(2), 1.0
+            return theta + move, np.zeros(2)
         hold = np.zeros(2)
         hold[k] = 1.0
         guess = theta + max(shares[k], 0.0) * move
         guess[k] = self.high[k] if move[k] > 0.0 else self.low[k]
-        return guess, hold, shares[k]
+        return guess, hold
 
     def inside(self, theta) -> bool:
         return bool(np.all(theta >= self.low) and np.all(theta <= self.high))
@@ -166,11 +168,17 @@ class Tracer:
         pairs = zip(self.problem.names, np.exp(theta), strict=True)
         return ", ".join(f"{name} = {value:.6g}" for name, value in pairs)
 
-    def folds(self, points) -> np.ndarray:
-        """[k, 2] where the tangent has no component along θ₀."""
-        pairs = zip(points[:-1], points[1:], strict=True)
-        found = [self.fold(a, b) for a, b in pairs if a.tangent[0] * b.tangent[0] < 0.0]
-        return np.array([theta for theta in found if theta is not None]).reshape(-1, 2)
+    def folds(self, points) -> tuple[np.ndarray, tuple[str, ...]]:
+        """[k, 2] where the tangent has no component along θ₀, and in words those not located."""
+        found, lost = [], []
+        for a, b in zip(points[:-1], points[1:], strict=True):
+            if a.tangent[0] * b.tangent[0] < 0.0:
+                theta = self.fold(a, b)
+                if theta is None:
+                    lost.append(f"the fold next to {self.words(a.theta)} could not be located")
+                else:
+                    found.append(theta)
+        return np.array(found).reshape(-1, 2), tuple(lost)
 
     def fold(self, a: _Point, b: _Point) -> np.ndarray | None:
         """Where τ₀ = 0 between two points, first of the estimate, then with resonances resolved."""

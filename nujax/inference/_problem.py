@@ -36,7 +36,7 @@ from ..sterile import SterileNeutrino
 PARAMETERS = ("mass", "sin2_2theta", "mediator_mass", "coupling")
 # Points in one call: enough to share nodes, few enough that a handful does not wait for many.
 BATCH = 32
-_FEW = 16
+_FEW = 16  # the same for regimes, a millisecond a point
 
 
 class Theory(eqx.Module):
@@ -173,7 +173,7 @@ def _compiled(structure, shapes, names: tuple[str, ...], quick, gradient, batche
 
 @functools.lru_cache(maxsize=64)
 def _regimes(structure, names):
-    """A jitted function of (leaves, θ [BATCH, K]) → index of the regime."""
+    """A jitted function of (leaves, θ [N, K]) → index of the regime [N]."""
 
     def one(theta, leaves):
         theory = jax.tree.unflatten(structure, leaves)

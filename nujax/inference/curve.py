@@ -54,8 +54,8 @@ class Branch:
 class RelicCurve:
     """All branches of Ω h² = `target` in the plane of `parameters`, within `bounds`.
 
-    complete  every root in the check columns lies on a branch, no value there was in doubt, and no
-              branch stopped before its end
+    complete  every root in the check columns lies on a branch, no value there was in doubt, no
+              branch stopped before its end and every fold was located
     problems  what went wrong, in words; empty if nothing did
     theory    what it was made for; its two parameters are those of the caller. None for a curve
               that was loaded, whose regimes are `labels`
@@ -166,7 +166,7 @@ def trace_relic_curve(
     is perpendicular to the gradient of ln Ω h², then Newton steps along the gradient. Neither
     knows which parameter depends on which, so that folds (1910.04901 fig. 2: three couplings for
     one mass) are points like all others. They are located where the tangent has no component
-    along θ₀, to 1e-6 or better where no resonance is narrow.
+    along θ₀: θ₀ to 1e-6, θ₁, which feels the error of a derivative, to 1e-5 of listed folds.
 
     parameters  names of θ₀ and θ₁, of "mass" (m₄), "sin2_2theta", "mediator_mass", "coupling";
                 both are varied, all other numbers are those of `sterile` and `interaction`
@@ -211,6 +211,7 @@ def trace_relic_curve(
             paths.append(path)
             waiting[waiting] = ~_on_path(path, roots.theta[waiting])
         problems += [end for end in path.ends if end.startswith("stopped")]
+        problems += path.lost
     names = (parameters[0], parameters[1])
     return RelicCurve(
         parameters=names,

@@ -194,9 +194,8 @@ class NodeTables(NamedTuple):
     """On nodes of t and x [t, n], times w e^(−2t) like the rates of mediators."""
 
     resonant: tuple[np.ndarray, ...]  # πt, πwt′ and πw²t″ at w
-    off_shell: (
-        np.ndarray
-    )  # [2, d, t, n] S + R at the first width, its change to the second; float32
+    # [2, d, t, n] S + R at the first width, its change to the second; float32
+    off_shell: np.ndarray
 
 
 @functools.lru_cache(maxsize=16)
