@@ -11,26 +11,23 @@ import jax.numpy as jnp
 from .._checks import check_choice, check_positive
 from ..interactions._base import AbstractInteraction
 from ..plasma import Plasma
-from ..quadrature import lagrange_weights
 from ..statistics import fermi_dirac
 from ..sterile import SterileNeutrino
+from ._along import Momentum, Track, local, tracks_of
 from ._boltzmann import MIXINGS, _at_limits, _limit, integration_limits, lattice_of
-from ._grid import Lattice, window_start
+from ._grid import Lattice
 from ._lattice import LatticeRates, LatticeSolution, lattice_rates, moments, solve_on_lattice
 from ._method import AbstractMethod, Moments
 from ._regime import regime_of
 from ._result import History, ProductionResult
 from ._status import Status
-from ._theory import Parts, parts_of
+from ._theory import parts_of
 
 if TYPE_CHECKING:
     import diffrax
 
 # Every second row of the lattice: the sum over ln q converges exponentially at this spacing 1/4.
 _STRIDE = 2
-# Points of the local interpolation of the mediator's kernels along t. Where two potentials cancel
-# at a resonance, 8 points leave 1e-5 of the abundance, 12 points 1e-9.
-_ORDER = 12
 _HISTORY_NODES = 257
 # Below some 1000 ε the error of a step is rounding, and what a reverse sweep recomputes no longer
 # takes the same steps: derivatives in float32 were wrong by 5 %.
@@ -164,24 +161,6 @@ class BoltzmannODE(AbstractMethod):
         )
 
 
-class _Coefficients(NamedTuple):
-    """What the vector field needs besides t, f_s and the momentum."""
-
-    sterile: SterileNeutrino
-    parts: Parts
-    plasma: Plasma
-    T_final: jax.Array
-    steps_t: int  # nodes of the kernels per unit of t …
-    first: jax.Array  # … and the index of the first
-
-
-class _Momentum(NamedTuple):
-    """One comoving momentum q, with (Γ/Δ, cos 2θ − V/Δ) [nodes, 2] of the mediator along t."""
-
-    q: jax.Array
-    kernels: jax.Array | None
-
-
 class _Run(NamedTuple):
     """The solution on all momenta, and the lattice's that it is compared with."""
 
@@ -195,49 +174,25 @@ class _Run(NamedTuple):
 
 
 def _rate_of_change(
-    method: BoltzmannODE, t: jax.Array, ratio: jax.Array, at: _Momentum, c: _Coefficients
+    method: BoltzmannODE, t: jax.Array, ratio: jax.Array, at: Momentum, track: Track
 ) -> jax.Array:
     """d/dt of ratio = f_s(q)/f_a(q): the vector field, a scalar for one momentum."""
-    rate, x = _conversion_rate(method.mixing, t, at, c)
+    rate, x = _conversion_rate(method.mixing, t, at, track)
     # With g*(T) the momentum slides, p/T = x ≠ q, and with it what f_s tends to.
     target = fermi_dirac(x) / fermi_dirac(at.q)
     return rate * (target - ratio if method.back_reaction else target)
 
 
 def _conversion_rate(
-    mixing: str, t: jax.Array, at: _Momentum, c: _Coefficients
+    mixing: str, t: jax.Array, at: Momentum, track: Track
 ) -> tuple[jax.Array, jax.Array]:
-    """(R, x): R = (clock Δ/4H) γ s²/([s²] + γ²/4 + a²) per unit of t, and x = p/T; scalars.
-
-    γ = Γ/Δ, a = cos 2θ − V/Δ. The mediator's part is interpolated along t at constant q, all
-    other interactions are evaluated.
-    """
-    T = c.parts.anchor.astype(t.dtype) * jnp.exp(-t)
-    x = at.q * c.plasma.redshift(T, c.T_final)
-    E = x * T
-    per_energy = 2.0 * (E / c.sterile.mass**2)  # 1/Δ
-    if at.kernels is None:
-        gamma, detuning = jnp.zeros_like(t), c.sterile.cos_2theta
-    else:
-        gamma, detuning = _interpolate(at.kernels, t * c.steps_t - c.first)
-    terms = (() if c.parts.standard is None else (c.parts.standard,)) + c.parts.others
-    for term in terms:
-        gamma = gamma + term.interaction_rate(E, T, c.sterile.flavour) * per_energy
-        potential = term.thermal_potential(E, T, c.sterile.flavour) * per_energy
-        detuning = detuning - potential
-    s2 = c.sterile.sin2_2theta
-    width2 = 0.25 * gamma * gamma + (s2 if mixing == "averaged" else 0.0)
-    clock = c.plasma.clock_factor(T) / (4.0 * c.plasma.hubble_rate(T))
-    return clock / per_energy * (gamma * s2 / (width2 + detuning * detuning)), x
-
-
-def _interpolate(kernels: jax.Array, position: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Both columns of `kernels` [nodes, 2] at `position`, in units of their spacing."""
-    left = jnp.clip(jnp.floor(position) - (_ORDER // 2 - 1), 0, len(kernels) - _ORDER)
-    left = jax.lax.stop_gradient(left)
-    near = jax.lax.dynamic_slice_in_dim(kernels, left.astype(int), _ORDER)
-    value = jnp.dot(lagrange_weights(position - left, _ORDER), near)
-    return value[0], value[1]
+    """(R, x): R = (clock Δ/4H) γ s²/([s²] + γ²/4 + a²) per unit of t, and x = p/T; scalars."""
+    here = local(t, at, track)
+    s2 = track.sterile.sin2_2theta
+    width2 = 0.25 * here.gamma**2 + (s2 if mixing == "averaged" else 0.0)
+    plasma, T = track.plasma, here.T
+    clock = plasma.clock_factor(T) / (4.0 * plasma.hubble_rate(T))
+    return clock / here.per_energy * (here.gamma * s2 / (width2 + here.detuning**2)), here.x
 
 
 def _run(
@@ -252,15 +207,13 @@ def _run(
     limits = integration_limits(method, interaction, plasma, dtype)
     lattice = lattice_of(plasma)
     h_q = _STRIDE * lattice.h_y
-    q = jnp.exp(jnp.asarray(lattice.log_q[::_STRIDE], dtype))
+    rows = slice(None, None, _STRIDE)
+    track, momenta = tracks_of(sterile, interaction, plasma, limits, lattice, rows)
+    q = momenta.q
 
     anchor = parts.anchor.astype(dtype)
     start, stop = jnp.log(anchor / limits[0]), jnp.log(anchor / limits[1])
-    first = window_start(lattice, start).astype(dtype)
-    coefficients = _Coefficients(sterile, parts, plasma, limits[1], lattice.steps_t, first)
-    kernels = _mediator_kernels(sterile, parts, plasma, limits, lattice)
-
-    ratio, success, rate = _integrate(method, start, stop, _Momentum(q, kernels), coefficients)
+    ratio, success, rate = _integrate(method, start, stop, momenta, track)
     fermi = fermi_dirac(q)
     f = ratio * fermi
     cube = h_q * q**3 * f
@@ -293,12 +246,12 @@ def _run(
     return _Run(q, f, found, limits, history, solution, rates)
 
 
-def _integrate(method, start, stop, momenta: _Momentum, coefficients: _Coefficients):
+def _integrate(method, start, stop, momenta: Momentum, track: Track):
     """(ratio [rows], success [rows], its rate of change at the history's nodes [nodes, rows])."""
     import diffrax
 
     rtol = _rtol(method, start.dtype)
-    sin2_2theta = jax.lax.stop_gradient(coefficients.sterile.sin2_2theta)
+    sin2_2theta = jax.lax.stop_gradient(track.sterile.sin2_2theta)
     controller = diffrax.PIDController(
         rtol=rtol,
         atol=rtol * sin2_2theta if method.atol is None else method.atol,
@@ -306,14 +259,14 @@ def _integrate(method, start, stop, momenta: _Momentum, coefficients: _Coefficie
     )
 
     def vector_field(t, ratio, at):
-        return _rate_of_change(method, t, ratio, at, coefficients)
+        return _rate_of_change(method, t, ratio, at, track)
 
     final = diffrax.SubSaveAt(t1=True)
     wanted = [final]
     if method.keep_history:
         wanted.append(diffrax.SubSaveAt(ts=_history_times(start, stop), fn=vector_field))
 
-    def solve(at: _Momentum):
+    def solve(at: Momentum):
         solution = diffrax.diffeqsolve(
             diffrax.ODETerm(vector_field),
             method.solver,
@@ -332,18 +285,7 @@ def _integrate(method, start, stop, momenta: _Momentum, coefficients: _Coefficie
         success = solution.result == diffrax.RESULTS.successful
         return final[0], success, rest[0] if rest else None
 
-    axes = _Momentum(0, None if momenta.kernels is None else 1)  # pyright: ignore[reportArgumentType]
-    return jax.vmap(solve, in_axes=(axes,), out_axes=(0, 0, 1))(momenta)
-
-
-def _mediator_kernels(sterile, parts: Parts, plasma, limits, lattice: Lattice) -> jax.Array | None:
-    """(Γ/Δ, cos 2θ − V/Δ) [nodes, rows, 2] of the tabulated mediator alone, on the lattice."""
-    if parts.mediator is None:
-        return None
-    T_initial, T_final = limits
-    only = Parts(parts.mediator, None, (), parts.charged)
-    alone = lattice_rates(sterile, only, plasma, T_initial, T_final, lattice)
-    return jnp.stack([alone.gamma[:, ::_STRIDE], alone.detuning[:, ::_STRIDE]], axis=-1)
+    return jax.vmap(solve, in_axes=(momenta.axes,), out_axes=(0, 0, 1))(momenta)
 
 
 def _sharpness(method, rates: LatticeRates, sterile, lattice: Lattice) -> jax.Array:
