@@ -10,6 +10,8 @@ from jax.typing import ArrayLike
 from ._checks import check_choice, check_in_range, check_positive
 from .constants import FLAVOURS
 
+ORDERINGS = ("normal", "inverted")
+
 
 class SterileNeutrino(eqx.Module):
     r"""A sterile neutrino ν_s that mixes with one active flavour.
@@ -18,30 +20,43 @@ class SterileNeutrino(eqx.Module):
       mass         m₄ [MeV], scalar (or a batch axis under `eqx.filter_vmap`)
       sin2_2theta  sin²2θ in vacuum, dimensionless, in (0, 1)
       flavour      "e", "mu" or "tau" (static)
+      ordering     "normal" (default) or "inverted" (static)
 
     Vacuum oscillation frequency Δ = m₄²/(2E) and cos 2θ = √(1 − sin²2θ) ≥ 0, that is ν_s is the
-    mostly heavier state (1910.04901 eq. 3).
+    mostly heavier state (1910.04901 eq. 3). With "inverted" it is the mostly lighter one, as
+    neutrinos of eV masses may have it: `mass` is then √|Δm²|, and cos 2θ < 0. Its resonance with
+    the potential of the Standard Model serves neutrinos and antineutrinos alike.
 
-    Raises `ValueError` for a mass ≤ 0 or not finite, sin²2θ outside (0, 1) or an unknown flavour.
-    Values that are being traced by JAX are not checked.
+    Raises `ValueError` for a mass ≤ 0 or not finite, sin²2θ outside (0, 1), or an unknown flavour
+    or ordering. Values that are being traced by JAX are not checked.
     """
 
     mass: jax.Array
     sin2_2theta: jax.Array
     flavour: str = eqx.field(static=True)
+    ordering: str = eqx.field(static=True)
 
-    def __init__(self, mass: ArrayLike, sin2_2theta: ArrayLike, flavour: str = "mu"):
+    def __init__(
+        self,
+        mass: ArrayLike,
+        sin2_2theta: ArrayLike,
+        flavour: str = "mu",
+        ordering: str = "normal",
+    ):
         check_positive("mass", mass)
         check_in_range("sin2_2theta", sin2_2theta, 0.0, 1.0)
         check_choice("flavour", flavour, FLAVOURS)
+        check_choice("ordering", ordering, ORDERINGS)
         self.mass = jnp.asarray(mass, dtype=jnp.result_type(float, mass))
         self.sin2_2theta = jnp.asarray(sin2_2theta, dtype=jnp.result_type(float, sin2_2theta))
         self.flavour = flavour
+        self.ordering = ordering
 
     @property
     def cos_2theta(self) -> jax.Array:
-        """cos 2θ = √(1 − sin²2θ) [1]."""
-        return jnp.sqrt(1.0 - self.sin2_2theta)
+        """cos 2θ = ±√(1 − sin²2θ) [1], negative for the inverted ordering."""
+        size = jnp.sqrt(1.0 - self.sin2_2theta)
+        return size if self.ordering == "normal" else -size
 
     def vacuum_frequency(self, E: ArrayLike) -> jax.Array:
         """Δ(E) = m₄²/(2E) [MeV] at energy E [MeV]; elementwise."""

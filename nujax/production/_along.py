@@ -84,15 +84,28 @@ def local(t: jax.Array, at: Momentum, track: Track) -> Local:
     The mediator's part is interpolated along t at constant q, all other interactions are
     evaluated.
     """
+    if at.kernels is None:
+        return _local(t, at.q, track, jnp.zeros_like(t), track.sterile.cos_2theta)
+    return _local(t, at.q, track, *_interpolate(at.kernels, t * track.steps_t - track.first))
+
+
+def on_nodes(at: Momentum, track: Track, nodes: int, stride: int) -> tuple[jax.Array, Local]:
+    """(t, the theory there) [nodes/stride] for one momentum, on nodes of the kernels."""
+    index = jnp.arange(0, nodes, stride)
+    t = (track.first + index) / track.steps_t
+    if at.kernels is None:
+        zero = jnp.zeros_like(t)
+        return t, _local(t, at.q, track, zero, zero + track.sterile.cos_2theta)
+    return t, _local(t, at.q, track, at.kernels[::stride, 0], at.kernels[::stride, 1])
+
+
+def _local(t, q, track: Track, gamma, detuning) -> Local:
+    """Everything else added to the mediator's γ and cos 2θ − V/Δ."""
     sterile = track.sterile
     T = track.parts.anchor.astype(t.dtype) * jnp.exp(-t)
-    x = at.q * track.plasma.redshift(T, track.T_final)
+    x = q * track.plasma.redshift(T, track.T_final)
     E = x * T
     per_energy = 2.0 * (E / sterile.mass**2)
-    if at.kernels is None:
-        gamma, detuning = jnp.zeros_like(t), sterile.cos_2theta
-    else:
-        gamma, detuning = _interpolate(at.kernels, t * track.steps_t - track.first)
     standard = track.parts.standard
     terms = (() if standard is None else (standard,)) + track.parts.others
     for term in terms:

@@ -118,7 +118,7 @@ def lattice_rates(
     per_energy = 2.0 * (E / mass2)  # 1/Δ
     gamma = jnp.zeros_like(x)
     potential = jnp.zeros_like(x)
-    sweep = jnp.broadcast_to(sterile.cos_2theta, x.shape).astype(dtype)
+    sweep = jnp.broadcast_to(jnp.abs(sterile.cos_2theta), x.shape).astype(dtype)
     change_t, change_y = jnp.zeros_like(x), jnp.zeros_like(x)
     terms = (() if parts.standard is None else (parts.standard,)) + parts.others
     for term in terms:
