@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from .inference.likelihood import log_likelihood as log_likelihood
     from .interactions import AbstractInteraction as AbstractInteraction
     from .interactions import BMinusL as BMinusL
+    from .interactions import HiddenForce as HiddenForce
     from .interactions import InteractionSum as InteractionSum
     from .interactions import LMuMinusLTau as LMuMinusLTau
     from .interactions import ScalarMediator as ScalarMediator
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from .production import BoltzmannODE as BoltzmannODE
     from .production import BoltzmannQuadrature as BoltzmannQuadrature
     from .production import ProductionResult as ProductionResult
+    from .production import QuantumKinetic as QuantumKinetic
     from .production import Regime as Regime
     from .production import Status as Status
     from .production import production_regime as production_regime
@@ -52,6 +54,7 @@ _HOME = {
     "SterileNeutrino": "sterile",
     "AbstractInteraction": "interactions",
     "InteractionSum": "interactions",
+    "HiddenForce": "interactions",
     "StandardModel": "interactions",
     "ScalarMediator": "interactions",
     "VectorMediator": "interactions",
@@ -60,6 +63,7 @@ _HOME = {
     "Plasma": "plasma",
     "BoltzmannQuadrature": "production",
     "BoltzmannODE": "production",
+    "QuantumKinetic": "production",
     "solve_production": "production",
     "production_regime": "production",
     "ProductionResult": "production",

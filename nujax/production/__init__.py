@@ -1,6 +1,7 @@
 """From a theory to the spectrum of sterile neutrinos: one entry function, swappable methods."""
 
 from ._boltzmann import BoltzmannQuadrature as BoltzmannQuadrature
+from ._kinetic import QuantumKinetic as QuantumKinetic
 from ._method import AbstractMethod as AbstractMethod
 from ._ode import BoltzmannODE as BoltzmannODE
 from ._regime import Regime as Regime

@@ -7,6 +7,8 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from ..interactions._base import AbstractInteraction
+from ..interactions.hidden import HiddenForce
 from ..plasma import Plasma
 from ..quadrature import lagrange_weights
 from ..sterile import SterileNeutrino
@@ -20,7 +22,7 @@ _ORDER = 12
 
 
 class Track(NamedTuple):
-    """A theory for steppers in t, one momentum at a time; `tracks_of` makes it."""
+    """A theory for steppers in t, one momentum at a time; `track_of` makes it."""
 
     sterile: SterileNeutrino
     parts: Parts
@@ -28,10 +30,15 @@ class Track(NamedTuple):
     T_final: jax.Array
     steps_t: int  # nodes of the kernels per unit of t …
     first: jax.Array  # … and the index of the first
+    hidden: HiddenForce | None = None
 
 
 class Momentum(NamedTuple):
-    """One comoving momentum q, with (Γ/Δ, cos 2θ − V/Δ) [nodes, 2] of the mediator along t."""
+    """One comoving momentum q, with kernels [nodes, columns] along t.
+
+    The columns are Γ/Δ and cos 2θ − V/Δ of the mediator and of a hidden force, then Γ/Δ of the
+    collisions of ν_s. None if there is neither.
+    """
 
     q: jax.Array
     kernels: jax.Array | None
@@ -41,67 +48,110 @@ class Momentum(NamedTuple):
         """Of all momenta, as `in_axes` of `jax.vmap`."""
         return Momentum(0, None if self.kernels is None else 1)  # pyright: ignore[reportArgumentType]
 
+    def columns(self, t: jax.Array, track: Track) -> list[jax.Array]:
+        """The columns of the kernels at t."""
+        if self.kernels is None:
+            return _vacuum(t, track)
+        left, weights = stencil(t * track.steps_t - track.first, len(self.kernels))
+        near = jax.lax.dynamic_slice_in_dim(self.kernels, left, _ORDER)
+        return list(jnp.dot(weights, near))
+
+
+class NearMomentum(NamedTuple):
+    """A momentum whose kernels are known near one t: value and slope of each column there."""
+
+    q: jax.Array
+    t: jax.Array
+    values: jax.Array | None
+    slopes: jax.Array | None
+
+    def columns(self, t: jax.Array, track: Track) -> list[jax.Array]:
+        """The columns of the kernels at t."""
+        if self.values is None:
+            return _vacuum(t, track)
+        return list(self.values + self.slopes * (t - self.t))
+
+
+def _vacuum(t: jax.Array, track: Track) -> list[jax.Array]:
+    return [jnp.zeros_like(t), jnp.broadcast_to(track.sterile.cos_2theta, jnp.shape(t))]
+
 
 class Local(NamedTuple):
-    """Scalars at one t: T [MeV], x = p/T, 1/Δ [1/MeV], γ = Γ/Δ, a = cos 2θ − V/Δ."""
+    """Scalars at one t: T [MeV], x = p/T, 1/Δ [1/MeV], γ = Γ/Δ, a = cos 2θ − V/Δ.
+
+    `hidden_gamma` is Γ/Δ of the collisions of ν_s.
+    """
 
     T: jax.Array
     x: jax.Array
     per_energy: jax.Array
     gamma: jax.Array
     detuning: jax.Array
+    hidden_gamma: jax.Array
 
 
-def tracks_of(
+def track_of(
     sterile: SterileNeutrino,
-    interaction,
+    interaction: AbstractInteraction,
     plasma: Plasma,
     limits: tuple[jax.Array, jax.Array],
     lattice: Lattice,
-    rows: slice,
-) -> tuple[Track, Momentum]:
-    """The theory, and its momenta: `rows` of the lattice, whose nodes in t carry the kernels.
-
-    limits: T_initial and T_final [MeV].
-    """
+    hidden: HiddenForce | None = None,
+) -> Track:
+    """The theory between `limits`, T_initial and T_final [MeV], on the lattice's nodes in t."""
     parts = parts_of(interaction)
     dtype = jnp.result_type(sterile.mass)
-    q = jnp.exp(jnp.asarray(lattice.log_q[rows], dtype))
     start = jnp.log(parts.anchor.astype(dtype) / limits[0])
     first = window_start(lattice, start).astype(dtype)
+    return Track(sterile, parts, plasma, limits[1], lattice.steps_t, first, hidden)
+
+
+def momenta_of(track: Track, T_initial: jax.Array, lattice: Lattice, rows: slice) -> Momentum:
+    """All momenta: `rows` of the lattice, with their kernels."""
+    q = jnp.exp(jnp.asarray(lattice.log_q[rows], jnp.result_type(track.sterile.mass)))
     kernels = None
+    parts, sterile = track.parts, track.sterile
     if parts.mediator is not None:
         only = Parts(parts.mediator, None, (), parts.charged)
-        alone = lattice_rates(sterile, only, plasma, *limits, lattice)
-        kernels = jnp.stack([alone.gamma[:, rows], alone.detuning[:, rows]], axis=-1)
-    track = Track(sterile, parts, plasma, limits[1], lattice.steps_t, first)
-    return track, Momentum(q, kernels)
+        rates = lattice_rates(sterile, only, track.plasma, T_initial, track.T_final, lattice)
+        kernels = jnp.stack([rates.gamma[:, rows], rates.detuning[:, rows]], axis=-1)
+    if track.hidden is not None:
+        t = (track.first + jnp.arange(lattice.window)) / track.steps_t
+        T = jnp.minimum(parts.anchor * jnp.exp(-t), 4.0 * T_initial)[:, None]
+        redshift = track.plasma.redshift(T, track.T_final)
+        E = q * redshift * T
+        rate, potential = track.hidden.of_sterile(E, jnp.broadcast_to(T / redshift, E.shape))
+        per_energy = 2.0 * (E / sterile.mass**2)
+        extra = jnp.stack([jnp.zeros_like(E), potential, rate], axis=-1) * per_energy[..., None]
+        if kernels is None:
+            alone = [jnp.zeros_like(E), jnp.broadcast_to(sterile.cos_2theta, E.shape)]
+            kernels = jnp.stack(alone, axis=-1)
+        kernels = jnp.pad(kernels, ((0, 0), (0, 0), (0, 1))) + extra
+    return Momentum(q, kernels)
 
 
-def local(t: jax.Array, at: Momentum, track: Track) -> Local:
+def local(t: jax.Array, at: Momentum | NearMomentum, track: Track) -> Local:
     """The theory at t for one momentum.
 
     The mediator's part is interpolated along t at constant q, all other interactions are
     evaluated.
     """
-    if at.kernels is None:
-        return _local(t, at.q, track, jnp.zeros_like(t), track.sterile.cos_2theta)
-    return _local(t, at.q, track, *_interpolate(at.kernels, t * track.steps_t - track.first))
+    return _local(t, at.q, track, at.columns(t, track))
 
 
 def on_nodes(at: Momentum, track: Track, nodes: int, stride: int) -> tuple[jax.Array, Local]:
     """(t, the theory there) [nodes/stride] for one momentum, on nodes of the kernels."""
     index = jnp.arange(0, nodes, stride)
     t = (track.first + index) / track.steps_t
-    if at.kernels is None:
-        zero = jnp.zeros_like(t)
-        return t, _local(t, at.q, track, zero, zero + track.sterile.cos_2theta)
-    return t, _local(t, at.q, track, at.kernels[::stride, 0], at.kernels[::stride, 1])
+    columns = _vacuum(t, track) if at.kernels is None else list(at.kernels[::stride].T)
+    return t, _local(t, at.q, track, columns)
 
 
-def _local(t, q, track: Track, gamma, detuning) -> Local:
-    """Everything else added to the mediator's γ and cos 2θ − V/Δ."""
+def _local(t, q, track: Track, columns) -> Local:
+    """Everything else added to the columns of the kernels."""
     sterile = track.sterile
+    gamma, detuning = columns[:2]
+    hidden_gamma = jnp.zeros_like(t) if track.hidden is None else columns[2]
     T = track.parts.anchor.astype(t.dtype) * jnp.exp(-t)
     x = q * track.plasma.redshift(T, track.T_final)
     E = x * T
@@ -112,13 +162,11 @@ def _local(t, q, track: Track, gamma, detuning) -> Local:
         gamma = gamma + term.interaction_rate(E, T, sterile.flavour) * per_energy
         potential = term.thermal_potential(E, T, sterile.flavour) * per_energy
         detuning = detuning - potential
-    return Local(T, x, per_energy, gamma, detuning)
+    return Local(T, x, per_energy, gamma, detuning, hidden_gamma)
 
 
-def _interpolate(kernels: jax.Array, position: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Both columns of `kernels` [nodes, 2] at `position`, in units of their spacing."""
-    left = jnp.clip(jnp.floor(position) - (_ORDER // 2 - 1), 0, len(kernels) - _ORDER)
+def stencil(position: jax.Array, nodes: int) -> tuple[jax.Array, jax.Array]:
+    """First node (an integer) and weights [12] of the interpolation at `position`, in nodes."""
+    left = jnp.clip(jnp.floor(position) - (_ORDER // 2 - 1), 0, nodes - _ORDER)
     left = jax.lax.stop_gradient(left)
-    near = jax.lax.dynamic_slice_in_dim(kernels, left.astype(int), _ORDER)
-    value = jnp.dot(lagrange_weights(position - left, _ORDER), near)
-    return value[0], value[1]
+    return left.astype(int), lagrange_weights(position - left, _ORDER)

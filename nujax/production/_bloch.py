@@ -53,41 +53,56 @@ def rate_of_change(y: jax.Array, c: BlochCoefficients) -> jax.Array:
 
 
 def implicit_stage(b: jax.Array, h: jax.Array, c: BlochCoefficients) -> tuple[jax.Array, jax.Array]:
-    """y = b + h y'(y) and y' [4 each], solved exactly, for any h K.
+    """y = b + h y'(y) and y' [4 each], solved exactly, for any hK ≥ 0.
 
-    y' is (y − b)/h where y'(y) itself would be a difference of large terms.
+    y' is written with b where y'(y) would be a difference of large terms, or (y − b)/h a 0/0.
     """
-    theta = h * c.frequency
+    K = c.frequency
+    theta = h * K
     a, s = c.detuning, c.mixing
-    damped = 1.0 + theta * c.damping
-    refilled = 1.0 + theta * c.refilling
-    deficit0 = (b[3] + h * c.equilibrium_slope) / refilled
-    driven = 0.5 * s * (c.equilibrium - deficit0 - b[0])
-    # Both sides divided by 1 + θ(|a| + s), so that nothing exceeds θ.
+    damped, refilled = 1.0 + theta * c.damping, 1.0 + theta * c.refilling
+    driven = 0.5 * s * (c.equilibrium - (b[3] + h * c.equilibrium_slope) / refilled - b[0])
+    # I (1 + θD + θ²a²/damped + …) = b_I + θ(…); everything divided by (1 + θ(|a| + s))², so that
+    # nothing exceeds θ.
     scale = 1.0 + theta * (jnp.abs(a) + s)
     turn, leak = theta * a / scale, theta * s / scale
-    diagonal = damped / scale**2 + turn**2 / damped + 0.5 * leak**2 * (1.0 + 1.0 / refilled)
-    I = (b[2] / scale + turn * b[1] / damped + theta / scale * driven) / (scale * diagonal)  # noqa: E741
-    flow = theta * s * I
+    of_turn = turn * a / damped + 0.5 * leak * s * (1.0 + 1.0 / refilled)
+    level = damped / scale**2 + (turn * turn / damped + 0.5 * leak * leak * (1.0 + 1.0 / refilled))
+    push = (a * b[1] / damped + driven) / scale
+    I = (b[2] / scale + theta * push) / (scale * level)  # noqa: E741
+    flow = s * I
     y = jnp.stack(
-        [b[0] + flow, (b[1] - theta * a * I) / damped, I, deficit0 + flow / refilled]
+        [
+            b[0] + theta * flow,
+            (b[1] - theta * a * I) / damped,
+            I,
+            (b[3] + h * c.equilibrium_slope + theta * flow) / refilled,
+        ]
     )
-    slope = (y - b) / h
-    return y, slope.at[0].set(c.frequency * s * I)
+    slope = jnp.stack(
+        [
+            K * flow,
+            -K * (a * I + c.damping * b[1]) / damped,
+            K * (push - b[2] * (c.damping / scale + of_turn)) / (scale * level),
+            (c.equilibrium_slope + K * (flow - c.refilling * b[3])) / refilled,
+        ]
+    )
+    return y, slope
 
 
-def quasi_static(c: BlochCoefficients) -> jax.Array:
-    """The state [4] that collisions settle to before anything is converted: r = 0, R' = I' = 0.
+def quasi_static(r: jax.Array, c: BlochCoefficients) -> jax.Array:
+    """The state [4] that collisions settle to for f_s = r f_ref: R' = I' = 0, f_a in equilibrium.
 
-    R = −½sF a/(a² + D²), I = ½sF D/(a² + D²): Stodolsky's limit, where f_s grows with
-    KsI = (Γ/4H) sin²2θ_eff.
+    R = −½s(F − r) a/(a² + D²), I = ½s(F − r) D/(a² + D²): Stodolsky's limit, where f_s grows with
+    KsI = (Γ/4H) sin²2θ_eff (f_a − f_s).
     """
     size = c.detuning**2 + c.damping**2
-    half = 0.5 * c.mixing * c.equilibrium
+    size = jnp.where(size == 0.0, 1.0, size)
+    half = 0.5 * c.mixing * (c.equilibrium - r)
     R, I = -half * c.detuning / size, half * c.damping / size  # noqa: E741
     K = c.frequency
     deficit = (c.equilibrium_slope + K * c.mixing * I) / (1.0 + K * c.refilling)
-    return jnp.stack([jnp.zeros_like(R), R, I, deficit])
+    return jnp.stack([r, R, I, deficit])
 
 
 def slow_part(y: jax.Array, c: BlochCoefficients) -> jax.Array:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from typing import Any, final
+from typing import Any, NamedTuple, final
 
 import equinox as eqx
 import jax
@@ -19,7 +19,7 @@ from ._grid import Lattice, check_tabulated
 from ._lattice import LatticeSolution, lattice_rates, moments, solve_on_lattice
 from ._method import AbstractMethod, Moments
 from ._points import Stages, in_stages
-from ._regime import regime_of
+from ._regime import Regime, regime_of
 from ._result import History, ProductionResult
 from ._status import Status
 from ._theory import parts_of
@@ -158,12 +158,9 @@ class BoltzmannQuadrature(AbstractMethod):
         dtype, momentum = m.number.dtype, m.momentum
         assert momentum is not None
         T_initial, T_final = integration_limits(self, interaction, plasma, dtype)
-        parts = parts_of(interaction)
-        lattice = lattices_of(plasma)[1]
-        rates = lattice_rates(sterile, parts, plasma, T_initial, T_final, lattice)
-        solution = self._on_lattice(rates, sterile, plasma)
+        around = self.surroundings(sterile, interaction, plasma)
+        solution = around.solution
         yield_ = comoving_yield(m.number, plasma.entropy_degrees(T_final))
-        started, finished = _at_limits(solution, rates, T_initial, T_final)
         return ProductionResult(
             relic_density=relic_density_of_yield(sterile.mass, yield_, plasma),
             mean_momentum=momentum / m.number,
@@ -174,17 +171,38 @@ class BoltzmannQuadrature(AbstractMethod):
             status_code=m.status_code,
             T_initial=T_initial,
             T_final=T_final,
-            started=started,
-            finished=finished,
-            lightest_mediator=parts.lightest(),
-            regime=regime_of(rates, solution, sterile, parts, plasma, T_initial),
-            history=History(rates.T, solution.rate) if self.keep_history else None,
+            started=around.started,
+            finished=around.finished,
+            lightest_mediator=parts_of(interaction).lightest(),
+            regime=around.regime,
+            history=History(around.T, solution.rate) if self.keep_history else None,
         )
+
+    def surroundings(
+        self, sterile: SterileNeutrino, interaction: AbstractInteraction, plasma: Plasma
+    ) -> Surroundings:
+        """The solution on the fine lattice, and what it says about the production."""
+        parts, lattice = parts_of(interaction), lattices_of(plasma)[1]
+        limits = integration_limits(self, interaction, plasma, jnp.result_type(sterile.mass))
+        rates = lattice_rates(sterile, parts, plasma, *limits, lattice)
+        solution = self._on_lattice(rates, sterile, plasma)
+        regime = regime_of(rates, solution, sterile, parts, plasma, limits[0])
+        return Surroundings(rates.T, solution, *_at_limits(solution, rates, *limits), regime)
 
     def _on_lattice(self, rates, sterile, plasma) -> LatticeSolution:
         return solve_on_lattice(
             rates, sterile, plasma, mixing=self.mixing, back_reaction=self.back_reaction
         )
+
+
+class Surroundings(NamedTuple):
+    """The lattice's T [nodes, MeV] and solution, and fields of `ProductionResult`."""
+
+    T: jax.Array
+    solution: LatticeSolution
+    started: jax.Array
+    finished: jax.Array
+    regime: Regime
 
 
 def integration_limits(method, interaction, plasma, dtype) -> tuple[jax.Array, jax.Array]:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from ._along import Momentum, Track, on_nodes
+from ._along import Momentum, on_nodes
 
 SLOTS = 4  # crossings of one momentum that can be kept
 _STRIDE = 2  # of the kernels' nodes, 1/12 or 1/10 in ln T apart
@@ -94,6 +94,36 @@ def landing_times(crossings: Crossings, start: jax.Array, stop: jax.Array) -> ja
     t, w = crossings.t, crossings.width
     times = jnp.where(crossings.valid, jnp.stack([t - w, t, t + w]), stop)
     return jnp.sort(jnp.clip(times, start, stop).ravel())
+
+
+# Nodes of a mesh for every one per unit of ln T: all of a window, and on either side of a crossing.
+_WINDOW, _SIDE = 16, 6
+
+
+def mesh_times(crossings: Crossings, start: jax.Array, stop: jax.Array, mesh: int) -> jax.Array:
+    """Increasing times [odd number] from start to stop, denser about the crossings.
+
+    Uniform ones, and on either side of a crossing those at t ± w sinh u with uniform u: fixed
+    relative to the width w that precession or damping gives it.
+    """
+    low, high = jax.lax.stop_gradient((start, stop))
+    span = high - low
+    uniform = low + span * jnp.linspace(0.0, 1.0, _WINDOW * mesh + 1)
+    u = jnp.linspace(0.0, 1.0, _SIDE * mesh + 1)[1:]
+    w = jnp.minimum(crossings.width, span)[:, None]
+    away = w * jnp.sinh(u[None, :] * jnp.arcsinh(span / w))
+    t = crossings.t[:, None]
+    near = jnp.concatenate([t - away, t, t + away], axis=1)
+    # What is not needed there goes between the uniform nodes.
+    spare = low + span * (jnp.arange(near.size).reshape(near.shape) + 0.5) / near.size
+    used = crossings.valid[:, None] & (near > low) & (near < high)
+    times = jnp.sort(jnp.append(uniform, jnp.where(used, near, spare).ravel()))
+    # Strictly increasing: coinciding nodes are moved apart by some rounding errors.
+    apart = 64.0 * jnp.finfo(times.dtype).eps * (1.0 + jnp.abs(low) + jnp.abs(high))
+    index = jnp.arange(len(times))
+    times = jax.lax.cummax(times - apart * index) + apart * index
+    times = jnp.minimum(times, high - apart * (len(times) - 1 - index))
+    return times.at[0].set(start).at[-1].set(stop)
 
 
 def _fixed(leaf):

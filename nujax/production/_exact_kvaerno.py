@@ -11,13 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ._bloch import (
-    BlochCoefficients,
-    implicit_stage,
-    quasi_static,
-    rate_of_change,
-    slow_part,
-)
+from ._bloch import BlochCoefficients, implicit_stage, rate_of_change, slow_part
 
 _TABLEAU = diffrax.Kvaerno5.tableau
 _DIAGONAL = float(_TABLEAU.a_diagonal[1])
@@ -34,10 +28,6 @@ class AbstractBlochField(eqx.Module):
     def __call__(self, t: jax.Array, y: jax.Array, args: Any) -> jax.Array:
         """dy/dt [4]."""
         return rate_of_change(y, self.coefficients(t, args))
-
-    def start(self, t: jax.Array, args: Any) -> jax.Array:
-        """The quasi-static state [4] at t."""
-        return quasi_static(self.coefficients(t, args))
 
 
 class ExactKvaerno5(diffrax.AbstractAdaptiveSolver):
@@ -72,21 +62,31 @@ class ExactKvaerno5(diffrax.AbstractAdaptiveSolver):
         """One step from t0 to t1."""
         h = t1 - t0
         field = _field(terms)
-        # The last two stages are both at t1.
-        nodes = t0 + h * jnp.asarray(_TABLEAU.c[:-1], y0.dtype)
-        every = jax.vmap(lambda t: field.coefficients(t, args))(nodes)
-        at = [jax.tree.map(lambda leaf, k=k: leaf[k], every) for k in range(_STAGES - 2)]
-        at.append(at[-1])
-        slopes = [solver_state]
-        y = y0
-        for k, c in enumerate(at):
-            before = sum(w * slope for w, slope in zip(_TABLEAU.a_lower[k], slopes, strict=True))
-            y, slope = implicit_stage(y0 + h * before, h * _DIAGONAL, c)
-            slopes.append(slope)
+        every = jax.vmap(lambda t: field.coefficients(t, args))(stage_times(t0, t1))
+        y, slopes = exact_step(y0, solver_state, h, every)
         error = h * sum(w * slope for w, slope in zip(_TABLEAU.b_error, slopes, strict=True))
-        measured = jnp.zeros_like(y).at[0].set(slow_part(error, at[-1]))
+        last = jax.tree.map(lambda leaf: leaf[-1], every)
+        measured = jnp.zeros_like(y).at[0].set(slow_part(error, last))
         dense = {"y0": y0, "y1": y, "k": h * jnp.stack([slopes[0], slopes[-1]])}
         return y, measured, dense, slopes[-1], diffrax.RESULTS.successful
+
+
+def stage_times(t0: jax.Array, t1: jax.Array) -> jax.Array:
+    """Where a step from t0 to t1 needs coefficients [5]; the last two stages share t1."""
+    return t0 + (t1 - t0) * jnp.asarray(_TABLEAU.c[:-1], t0.dtype)
+
+
+def exact_step(
+    y0: jax.Array, slope0: jax.Array, h: jax.Array, every: BlochCoefficients
+) -> tuple[jax.Array, list[jax.Array]]:
+    """State after a step h, and all slopes, the given one first; coefficients at `stage_times`."""
+    at = [jax.tree.map(lambda leaf, k=k: leaf[k], every) for k in range(_STAGES - 2)]
+    slopes, y = [slope0], y0
+    for k, c in enumerate([*at, at[-1]]):
+        before = sum(w * slope for w, slope in zip(_TABLEAU.a_lower[k], slopes, strict=True))
+        y, slope = implicit_stage(y0 + h * before, h * _DIAGONAL, c)
+        slopes.append(slope)
+    return y, slopes
 
 
 def _field(terms: Any) -> AbstractBlochField:

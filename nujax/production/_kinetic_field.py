@@ -28,7 +28,7 @@ class TheoryField(AbstractBlochField):
             frequency=clock / (here.per_energy * plasma.hubble_rate(here.T)),
             mixing=jnp.sqrt(sterile.sin2_2theta),
             detuning=here.detuning,
-            damping=0.5 * here.gamma,
+            damping=0.5 * (here.gamma + here.hidden_gamma),
             refilling=here.gamma,
             equilibrium=equilibrium,
             equilibrium_slope=slope,

@@ -50,6 +50,12 @@ class AbstractMethod(eqx.Module):
         """
         return self.moments(sterile, interaction, plasma, outputs=1)
 
+    def check(
+        self, sterile: SterileNeutrino, interaction: AbstractInteraction, plasma: Plasma
+    ) -> None:
+        """Raise `ValueError` for concrete arguments that this method cannot serve."""
+        return None
+
     @abc.abstractmethod
     def solve(
         self, sterile: SterileNeutrino, interaction: AbstractInteraction, plasma: Plasma

@@ -13,7 +13,7 @@ from ..interactions._base import AbstractInteraction
 from ..plasma import Plasma
 from ..statistics import fermi_dirac
 from ..sterile import SterileNeutrino
-from ._along import Momentum, Track, local, tracks_of
+from ._along import Momentum, Track, local, momenta_of, track_of
 from ._boltzmann import MIXINGS, _at_limits, _limit, integration_limits, lattice_of
 from ._grid import Lattice
 from ._lattice import LatticeRates, LatticeSolution, lattice_rates, moments, solve_on_lattice
@@ -208,7 +208,8 @@ def _run(
     lattice = lattice_of(plasma)
     h_q = _STRIDE * lattice.h_y
     rows = slice(None, None, _STRIDE)
-    track, momenta = tracks_of(sterile, interaction, plasma, limits, lattice, rows)
+    track = track_of(sterile, interaction, plasma, limits, lattice)
+    momenta = momenta_of(track, limits[0], lattice, rows)
     q = momenta.q
 
     anchor = parts.anchor.astype(dtype)

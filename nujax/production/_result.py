@@ -29,6 +29,20 @@ class History(NamedTuple):
     rate: jax.Array
 
 
+class KineticHistory(NamedTuple):
+    """The density matrix [nodes, momenta] at temperatures T [nodes, MeV], at comoving q = x.
+
+    f_s and f_active = f_a are occupations; coherence_real and coherence_imaginary those of
+    ρ_as = R + iI.
+    """
+
+    T: jax.Array
+    f_s: jax.Array
+    f_active: jax.Array
+    coherence_real: jax.Array
+    coherence_imaginary: jax.Array
+
+
 class ProductionResult(eqx.Module):
     """Relic density, spectrum and status of one point (or of a batch, under `vmap`).
 
@@ -42,7 +56,9 @@ class ProductionResult(eqx.Module):
     started, finished    fraction of the number density made per unit of ln T at T_initial and at
                      T_final: both small when the limits enclose all of the production
     regime           `Regime`: what made the sterile neutrinos, and at which temperatures
-    history          `History` if the method was asked to keep it, else None
+    history          `History` (of the density matrix `KineticHistory`) if the method was asked to
+                     keep it, else None
+    f_active         f_a at T_final [rows] where the method follows it, else None
     """
 
     relic_density: jax.Array
@@ -58,7 +74,8 @@ class ProductionResult(eqx.Module):
     finished: jax.Array
     lightest_mediator: jax.Array | None
     regime: Regime
-    history: History | None = None
+    history: History | KineticHistory | None = None
+    f_active: jax.Array | None = None
 
     @property
     def status(self) -> Status | np.ndarray | jax.Array:
@@ -67,6 +84,19 @@ class ProductionResult(eqx.Module):
             return self.status_code
         codes = np.asarray(self.status_code)
         return Status(int(codes)) if codes.ndim == 0 else codes
+
+    @property
+    def delta_n_eff(self) -> jax.Array:
+        """ΔN_eff = ∫q³(f_s + f_a − f_FD) dq / ∫q³ f_FD dq at T_final, scalar or of a batch.
+
+        Energy of ν_s, with what ν_a lacks where the method follows it, in units of one neutrino
+        flavour with T_ν = T. As long as ν_s is relativistic: for eV masses until recombination.
+        """
+        x, f = self.x, self.f
+        if self.f_active is not None:
+            f = f + self.f_active - fermi_dirac(x)
+        step = jnp.log(x[..., 1:2] / x[..., 0:1])
+        return jnp.sum(step * x**4 * f, axis=-1) / (7.0 * np.pi**4 / 120.0)
 
     def distribution(self, x: ArrayLike) -> jax.Array:
         """f_νs(x) at any x > 0, elementwise: eighth-order interpolation of f/f_FD in ln x.

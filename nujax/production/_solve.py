@@ -74,6 +74,7 @@ def check_arguments(sterile, interaction, plasma, method) -> None:
         if isinstance(term, AbstractMediator):
             term.check_flavour(sterile.flavour)
     check_limits(method, interaction, plasma)
+    method.check(sterile, interaction, plasma)
 
 
 @eqx.filter_jit
