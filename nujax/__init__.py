@@ -42,7 +42,9 @@ if TYPE_CHECKING:
     from .production import ProductionResult as ProductionResult
     from .production import QuantumKinetic as QuantumKinetic
     from .production import Regime as Regime
+    from .production import Resonances as Resonances
     from .production import Status as Status
+    from .production import find_resonances as find_resonances
     from .production import production_regime as production_regime
     from .production import solve_production as solve_production
     from .sterile import SterileNeutrino as SterileNeutrino
@@ -66,6 +68,8 @@ _HOME = {
     "QuantumKinetic": "production",
     "solve_production": "production",
     "production_regime": "production",
+    "find_resonances": "production",
+    "Resonances": "production",
     "ProductionResult": "production",
     "Regime": "production",
     "Status": "production",

@@ -67,7 +67,7 @@ class NearMomentum(NamedTuple):
 
     def columns(self, t: jax.Array, track: Track) -> list[jax.Array]:
         """The columns of the kernels at t."""
-        if self.values is None:
+        if self.values is None or self.slopes is None:
             return _vacuum(t, track)
         return list(self.values + self.slopes * (t - self.t))
 
@@ -119,7 +119,7 @@ def momenta_of(track: Track, T_initial: jax.Array, lattice: Lattice, rows: slice
         t = (track.first + jnp.arange(lattice.window)) / track.steps_t
         T = jnp.minimum(parts.anchor * jnp.exp(-t), 4.0 * T_initial)[:, None]
         redshift = track.plasma.redshift(T, track.T_final)
-        E = q * redshift * T
+        E = q[None, :] * (redshift * T)
         rate, potential = track.hidden.of_sterile(E, jnp.broadcast_to(T / redshift, E.shape))
         per_energy = 2.0 * (E / sterile.mass**2)
         extra = jnp.stack([jnp.zeros_like(E), potential, rate], axis=-1) * per_energy[..., None]

@@ -91,10 +91,11 @@ def implicit_stage(b: jax.Array, h: jax.Array, c: BlochCoefficients) -> tuple[ja
 
 
 def quasi_static(r: jax.Array, c: BlochCoefficients) -> jax.Array:
-    """The state [4] that collisions settle to for f_s = r f_ref: R' = I' = 0, f_a in equilibrium.
+    """The state [4] that collisions settle to about f_s = r f_ref: R' = I' = 0.
 
     R = −½s(F − r) a/(a² + D²), I = ½s(F − r) D/(a² + D²): Stodolsky's limit, where f_s grows with
-    KsI = (Γ/4H) sin²2θ_eff (f_a − f_s).
+    KsI = (Γ/4H) sin²2θ_eff (f_a − f_s). With the |ρ_as|²/f_a of ν_s that belongs to a dressed ν_a:
+    without it the density matrix is not positive.
     """
     size = c.detuning**2 + c.damping**2
     size = jnp.where(size == 0.0, 1.0, size)
@@ -102,7 +103,8 @@ def quasi_static(r: jax.Array, c: BlochCoefficients) -> jax.Array:
     R, I = -half * c.detuning / size, half * c.damping / size  # noqa: E741
     K = c.frequency
     deficit = (c.equilibrium_slope + K * c.mixing * I) / (1.0 + K * c.refilling)
-    return jnp.stack([r, R, I, deficit])
+    dressed = (R * R + I * I) / c.equilibrium
+    return jnp.stack([r + dressed, R, I, deficit])
 
 
 def slow_part(y: jax.Array, c: BlochCoefficients) -> jax.Array:

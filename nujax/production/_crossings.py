@@ -17,13 +17,14 @@ _NEWTON_STEPS = 4  # from a bracket of two nodes: to rounding, for functions as 
 class Crossings(NamedTuple):
     """Of one momentum, first to last [SLOTS]; those that are not `valid` lie at the end.
 
-    t              where a = cos 2θ − V/Δ changes sign (or nearly, for a fold)
+    t              where a = cos 2θ − V/Δ changes sign from node to node
     slope          da/dt
     coherent       half-width in t of the crossing without collisions, √(s² + 2|a'|/K)/|a'|
     width          the same with collisions, where they are broader: max(D/|a'|, coherent)
     adiabaticity   π K s²/(2|a'|): without collisions the chance to be converted is
                    1 − e^(−adiabaticity)
     damping        Γ/2Δs
+    refilling      Γ/H of the collisions that refill f_a
     count          of all crossings, more than SLOTS if some are missing
     """
 
@@ -34,6 +35,7 @@ class Crossings(NamedTuple):
     width: jax.Array
     adiabaticity: jax.Array
     damping: jax.Array
+    refilling: jax.Array
     count: jax.Array
 
 
@@ -74,6 +76,7 @@ def find_crossings(field, at: Momentum, start: jax.Array, stop: jax.Array, nodes
         width=width,
         adiabaticity=0.5 * jnp.pi * c.frequency * c.mixing**2 / size,
         damping=c.damping / c.mixing,
+        refilling=c.frequency * c.refilling,
         count=count,
     )
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, final
 
 import equinox as eqx
 import jax
+import jax.core
 import jax.numpy as jnp
 import numpy as np
 
@@ -50,7 +51,7 @@ class QuantumKinetic(AbstractMethod):
     solver        default: Kværnø's fifth-order ESDIRK with its linear stages solved exactly. Any
                   other of diffrax is used as it is; it must be implicit unless masses are of eV
     rtol, atol    tolerances of a step, on the population of the mostly sterile eigenstate in
-                  matter over f_FD; atol defaults to rtol · sin²2θ
+                  matter over f_FD (of f_s with start="active"); atol defaults to rtol · sin²2θ
     max_steps     of one momentum; a solve that needs more ends with `Status.max_steps`
     max_step      longest step in ln T
     mesh          None (default): adaptive steps, which also land on every crossing of
@@ -58,7 +59,8 @@ class QuantumKinetic(AbstractMethod):
                   unit of ln T away from them (12 is plenty for smooth production)
     momenta       rows per unit of ln q: 4 (default), 8 or 16; 51 rows with 4. More where a
                   resonance folds in momentum
-    start         "quasi-static": settled coherence at T_initial; "active": none, a pure ν_a
+    start         "quasi-static": settled coherence at T_initial; "active": none, a pure ν_a whose
+                  precession is followed step by step, which takes eV masses or short times
     hidden        `HiddenForce` among sterile neutrinos, which then have a bath of their own;
                   f_s at T_initial is that of the bath
     T_initial, T_final   as in `BoltzmannQuadrature`
@@ -67,7 +69,7 @@ class QuantumKinetic(AbstractMethod):
                   serves forward and reverse mode alike. Or one of diffrax, used as it is; other
                   solvers than the default's have `diffrax.RecursiveCheckpointAdjoint()`
 
-    Precession that no step resolves is averaged, never followed: the phase between two coherent
+    Precession is averaged where following it changes nothing else: the phase between two coherent
     crossings, and after the last one, is lost, as it is in any average over momenta.
 
     Status. `error_estimate` adds what the rows may miss of ∫q²f_s dq and, for adaptive steps, rtol
@@ -131,7 +133,8 @@ class QuantumKinetic(AbstractMethod):
             raise TypeError(
                 f"Argument `hidden` must be a HiddenForce, but is {type(hidden).__name__}."
             )
-        self.solver = ExactKvaerno5() if solver is None else solver
+        own = ExactKvaerno5(follow_precession=start == "active")
+        self.solver = own if solver is None else solver
         self.rtol = float(rtol)
         self.atol = None if atol is None else float(atol)
         self.max_steps = int(max_steps)
@@ -275,6 +278,6 @@ def _history(run: Evolution, plasma: Plasma, T_initial, T_final) -> KineticHisto
     states = jnp.moveaxis(run.history, 0, 1)  # [times, rows, 4]
     T = jnp.exp(jnp.linspace(jnp.log(T_initial), jnp.log(T_final), len(states)))
     fermi = fermi_dirac(run.q)
-    x = run.q * plasma.redshift(T, jnp.broadcast_to(T_final, T.shape))[:, None]
-    r, R, I, deficit = jnp.moveaxis(states, -1, 0) * fermi  # noqa: E741
+    x = run.q[None, :] * plasma.redshift(T, jnp.broadcast_to(T_final, T.shape))[:, None]
+    r, R, I, deficit = jnp.moveaxis(states, -1, 0) * fermi[None, None, :]  # noqa: E741
     return KineticHistory(T, r, fermi_dirac(x) - deficit, R, I)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import jax
+from typing import Any
+
 import jax.numpy as jnp
 
 from ..statistics import fermi_dirac
-from ._along import Momentum, Track, local
+from ._along import Momentum, NearMomentum, Track, local
 from ._bloch import BlochCoefficients
 from ._exact_kvaerno import AbstractBlochField
 
@@ -16,7 +17,7 @@ class TheoryField(AbstractBlochField):
 
     track: Track
 
-    def coefficients(self, t: jax.Array, args: Momentum) -> BlochCoefficients:
+    def coefficients(self, t: Any, args: Momentum | NearMomentum) -> BlochCoefficients:
         """See `BlochCoefficients`."""
         here = local(t, args, self.track)
         plasma, sterile = self.track.plasma, self.track.sterile

@@ -78,7 +78,7 @@ def evolve(method, sterile, interaction, plasma, *, active: bool = False) -> Evo
         values = jax.custom_jvp(values)
 
         @values.defjvp
-        def _(primals, tangents):
+        def _(primals, tangents) -> Any:
             (numbers,), (change,) = primals, tangents
             outputs, aux = values(numbers)
             seeds = jnp.asarray([[1.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0, -1.0]][: outputs.shape[1]])
@@ -98,7 +98,9 @@ def evolve(method, sterile, interaction, plasma, *, active: bool = False) -> Evo
 
     outputs, aux = values(numbers)
     q = jnp.exp(jnp.asarray(lattice.log_q[rows], outputs.dtype))
-    return Evolution(q, outputs, aux.success, aux.path.steps, aux.coarse, aux.crossings, aux.history)
+    return Evolution(
+        q, outputs, aux.success, aux.path.steps, aux.coarse, aux.crossings, aux.history
+    )
 
 
 class _Aux(NamedTuple):
@@ -123,7 +125,7 @@ def _all_momenta(method, track: Track, momenta: Momentum, ends, nodes: int, acti
     field = TheoryField(track)
 
     def one(at: Momentum):
-        crossings = find_crossings(field, at, *fixed, nodes)
+        crossings = find_crossings(field, at, fixed[0], fixed[1], nodes)
         return _one_momentum(method, field, at, ends, crossings, active)
 
     return jax.vmap(one, in_axes=(momenta.axes,))(momenta)

@@ -4,8 +4,8 @@ Steps of `ExactKvaerno5` are smooth functions of the state, the coefficients and
 step, so the derivative of a solve is the product of theirs along the accepted steps, which the
 solver has kept. Going backwards, one sweep gives the derivatives of one output of every momentum
 with respect to all parameters; rejected steps cost nothing, and nothing is recomputed twice. The
-kernels of the mediator enter a step by their values at its stages, and what the sweep finds there is
-put back on the kernels' nodes.
+kernels of the mediator enter a step by their values at its stages, and what the sweep finds there
+is put back on the kernels' nodes.
 
 The positions of the inner steps are held fixed: a solution does not depend on them.
 """
@@ -98,7 +98,7 @@ def replay(
         numbers_bar, values_bar, where, y_bar, k_bar, more = found
         total = jax.tree.map(jnp.add, total, numbers_bar)
         t_bars = jax.tree.map(jnp.add, t_bars, more)
-        if kernels_bar is not None:
+        if where is not None:
             kernels_bar = _put_back(kernels_bar, values_bar, *where)
         return total, kernels_bar, y_bar, k_bar, t_bars
 
