@@ -76,12 +76,14 @@ def relic(
     mass: options.Mass,
     sin2_2theta: options.Mixing,
     flavour: options.Flavour = "mu",
+    ordering: options.Ordering = "normal",
     mediator: options.Mediator = None,
     mediator_mass: options.MediatorMass = None,
     coupling: options.Coupling = None,
     bose: options.Bose = False,
     convention: options.Convention = "exact",
     inputs: options.InputSet = "precise",
+    method: options.Method = "boltzmann",
     plasma: options.Degrees = None,
     t_initial: options.InitialTemperature = None,
     t_final: options.FinalTemperature = None,
@@ -103,6 +105,8 @@ def relic(
             plasma=plasma,
             t_initial=t_initial,
             t_final=t_final,
+            method=method,
+            ordering=ordering,
         )
     except BadInput as error:
         _refuse(error)
@@ -111,6 +115,8 @@ def relic(
     result = compute.solve(point)
     slopes = compute.log_gradient(point) if gradient else None
     report = answer(point, result, slopes)
+    if method != "boltzmann":
+        report |= compute.comparison(point, result)
     if as_json:
         print_json(report)
     else:

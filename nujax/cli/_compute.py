@@ -1,10 +1,14 @@
 """From checked inputs to numbers. Loading this module loads JAX."""
 
+from dataclasses import replace
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 import nujax as nj
+from nujax.production import AbstractMethod
 from nujax.production._boltzmann import integration_limits
 from nujax.production._solve import check_arguments
 from nujax.statistics import fermi_dirac
@@ -14,7 +18,7 @@ from ._inputs import BadInput, Inputs
 
 def theory(
     inputs: Inputs,
-) -> tuple[nj.SterileNeutrino, nj.AbstractInteraction, nj.Plasma, nj.BoltzmannQuadrature]:
+) -> tuple[nj.SterileNeutrino, nj.AbstractInteraction, nj.Plasma, AbstractMethod]:
     """Sterile neutrino, interaction, plasma and method of the inputs."""
     return (
         *theory_of(inputs, inputs.parameters()),
@@ -63,6 +67,24 @@ def log_gradient(inputs: Inputs) -> dict[str, float]:
     return {name: float(gradient[name]) for name in values}  # JAX returns them sorted
 
 
+def comparison(inputs: Inputs, result: nj.ProductionResult) -> dict[str, Any]:
+    """What the density matrix is good for here; for "both" the Boltzmann equation beside it."""
+    sterile, interaction, plasma, method = theory(inputs)
+    found = nj.find_resonances(sterile, interaction, plasma=plasma, method=method)
+    report: dict[str, Any] = {
+        "recommendation": {"method": found.recommendation, "reasons": found.reasons}
+    }
+    if inputs.method == "both":
+        other = solve(replace(inputs, method="boltzmann"))
+        report["boltzmann"] = {
+            "relic_density": float(other.relic_density),
+            "mean_momentum": float(other.mean_momentum),
+            "status": str(other.status.name),  # pyright: ignore[reportAttributeAccessIssue]
+        }
+        report["ratio"] = float(result.relic_density / other.relic_density)
+    return report
+
+
 def sample_spectrum(
     result: nj.ProductionResult, x_min: float, x_max: float, points: int
 ) -> dict[str, np.ndarray]:
@@ -75,7 +97,10 @@ def sample_spectrum(
 def theory_of(inputs: Inputs, values) -> tuple[nj.SterileNeutrino, nj.AbstractInteraction]:
     """The sterile neutrino and everything its active partner feels."""
     sterile = nj.SterileNeutrino(
-        mass=values["mass"], sin2_2theta=values["sin2_2theta"], flavour=inputs.flavour
+        mass=values["mass"],
+        sin2_2theta=values["sin2_2theta"],
+        flavour=inputs.flavour,
+        ordering=inputs.ordering,
     )
     standard = nj.StandardModel(convention="paper" if inputs.inputs == "paper" else "exact")
     if inputs.mediator is None:
@@ -96,8 +121,13 @@ def plasma_of(inputs: Inputs) -> nj.Plasma:
     return nj.Plasma.standard(degrees=inputs.plasma)
 
 
-def method_of(inputs: Inputs) -> nj.BoltzmannQuadrature:
-    """The Boltzmann quadrature with the choices that belong to the inputs."""
+def method_of(inputs: Inputs) -> AbstractMethod:
+    """The density matrix, or the Boltzmann quadrature with the choices that belong to the inputs.
+
+    Of "both" this is the density matrix.
+    """
+    if inputs.method != "boltzmann":
+        return nj.QuantumKinetic(T_initial=inputs.t_initial, T_final=inputs.t_final)
     paper = inputs.inputs == "paper"
     return nj.BoltzmannQuadrature(
         back_reaction=not paper,

@@ -12,6 +12,8 @@ from nujax.units import parse_quantity
 MEDIATORS = ("scalar", "vector", "lmu-ltau", "b-l")
 CONVENTIONS = ("exact", "paper")
 INPUT_SETS = ("precise", "paper")
+METHODS = ("boltzmann", "qke", "both")
+ORDERINGS = ("normal", "inverted")
 DEGREES = ("saikawa-shirai", "borsanyi")
 
 # What people write for a flavour, so that the message can point to the right word.
@@ -38,6 +40,8 @@ class Inputs:
     plasma: str
     t_initial: float | None
     t_final: float | None
+    method: str = "boltzmann"
+    ordering: str = "normal"
 
     def parameters(self) -> dict[str, float]:
         """The continuous parameters by name, those that a gradient runs over."""
@@ -65,6 +69,8 @@ def read_inputs(
     plasma: str | None = None,
     t_initial: str | None = None,
     t_final: str | None = None,
+    method: str = "boltzmann",
+    ordering: str = "normal",
 ) -> Inputs:
     """The checked inputs of one point.
 
@@ -72,6 +78,8 @@ def read_inputs(
     """
     choose("flavour", flavour, FLAVOURS, _FLAVOUR_WORDS)
     choose("inputs", inputs, INPUT_SETS)
+    choose("method", method, METHODS)
+    choose("ordering", ordering, ORDERINGS)
     choose("convention", convention, CONVENTIONS)
     if mediator is not None:
         choose("mediator", mediator, MEDIATORS)
@@ -108,6 +116,8 @@ def read_inputs(
         plasma="constant" if inputs == "paper" else plasma or DEGREES[0],
         t_initial=None if t_initial is None else read_temperature("t-initial", t_initial),
         t_final=None if t_final is None else read_temperature("t-final", t_final),
+        method=method,
+        ordering=ordering,
     )
     if not 0 < checked.sin2_2theta < 1:
         raise BadInput(

@@ -41,6 +41,15 @@ Flavour = Annotated[
         rich_help_panel=_STERILE,
     ),
 ]
+Ordering = Annotated[
+    str,
+    typer.Option(
+        "--ordering",
+        metavar="normal|inverted",
+        help="inverted: the sterile state is the lighter one, and --mass is √|Δm²|.",
+        rich_help_panel=_STERILE,
+    ),
+]
 Mediator = Annotated[
     str | None,
     typer.Option(
@@ -96,6 +105,18 @@ InputSet = Annotated[
         help=(
             "precise: g*(T), massive leptons, hadronic rates, back-reaction. "
             "paper: constant g* = 10.75, constant rates, averaged mixing, no back-reaction."
+        ),
+        rich_help_panel=_SETUP,
+    ),
+]
+Method = Annotated[
+    str,
+    typer.Option(
+        "--method",
+        metavar="boltzmann|qke|both",
+        help=(
+            "boltzmann: the fast quadrature. qke: the density matrix, momentum by momentum. "
+            "both: the density matrix, and its ratio to the other."
         ),
         rich_help_panel=_SETUP,
     ),

@@ -17,6 +17,13 @@ from nujax.constants import RELIC_DENSITY_TARGET
 
 from ._inputs import BadInput, Inputs
 
+# Below [MeV] a sterile neutrino is radiation when its energy counts.
+_RELATIVISTIC_MASS = 1e-4
+_ADVICE = {
+    "boltzmann": "the Boltzmann equation",
+    "quasi-static": "the Boltzmann equation, not averaged",
+    "qke": "the density matrix",
+}
 # One sentence for each status that is not ok.
 _STATUS_TEXT = {
     "under_resolved": "the estimated error is too large for the numbers to be trusted",
@@ -53,6 +60,7 @@ def answer(
         "relic_density": number(result.relic_density),
         "mean_momentum": number(result.mean_momentum),
         "comoving_yield": number(result.comoving_yield),
+        "delta_n_eff": number(result.delta_n_eff),
     }
     slopes = {name: number(slope) for name, slope in (gradient or {}).items()}
     spectrum = {name: [number(v) for v in column] for name, column in (columns or {}).items()}
@@ -103,11 +111,20 @@ def print_tables(inputs: Inputs, report: Mapping[str, Any], *, stderr: bool = Fa
     table.add_row("Ω h²", _digits(omega), share)
     table.add_row("⟨p/T⟩", _digits(report["mean_momentum"]), "mean momentum, 3.151 if thermal")
     table.add_row("n/s", _digits(report["comoving_yield"]), "comoving yield, ν and antiν together")
+    if inputs.mass < _RELATIVISTIC_MASS:
+        energy = "energy of ν_s in units of one neutrino flavour"
+        table.add_row("ΔN_eff", _digits(report["delta_n_eff"]), energy)
     table.add_row("regime", *_regime_words(report["regime"]))
     error = report["error_estimate"]
     table.add_row(
         "status", report["status"], "" if error is None else f"relative error about {error:.1e}"
     )
+    if "boltzmann" in report:
+        other = f"Ω h² = {_digits(report['boltzmann']['relic_density'])} there"
+        table.add_row("ratio", f"{report['ratio']:.6f}", f"to the Boltzmann equation, {other}")
+    if "recommendation" in report:
+        advice = report["recommendation"]
+        table.add_row("enough", _ADVICE[advice["method"]], " ".join(advice["reasons"]))
     console.print(table)
     if "gradient" in report:
         console.print("d ln Ω h² / d ln", style="bold")
@@ -157,7 +174,8 @@ def _ignored_options(inputs: Inputs) -> list[str]:
 def _title(inputs: Inputs) -> str:
     flavour = {"e": "ν_e", "mu": "ν_μ", "tau": "ν_τ"}[inputs.flavour]
     force = f" with a {inputs.mediator} mediator" if inputs.mediator else ""
-    return f"Dodelson–Widrow production through {flavour}{force}, {inputs.inputs} inputs"
+    scheme = "" if inputs.method == "boltzmann" else ", density matrix"
+    return f"Dodelson–Widrow production through {flavour}{force}, {inputs.inputs} inputs{scheme}"
 
 
 def _digits(value: float | None) -> str:
