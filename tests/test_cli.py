@@ -65,6 +65,8 @@ def test_json_is_one_complete_object(nujax):
         "plasma": "constant",
         "t_initial": 1e4,
         "t_final": 0.1,
+        "method": "boltzmann",
+        "ordering": "normal",
         "energy_unit": "MeV",
     }
     regime = answer["regime"]
@@ -344,3 +346,31 @@ def test_cold_start_with_own_cache(tmp_path, writable):
 
 def _inputs():
     return read_inputs(mass="7.1keV", sin2_2theta="7e-11")
+
+
+@pytest.mark.slow
+def test_both_methods(nujax):
+    """eV masses, inverted: the ratio of the density matrix to Boltzmann, ΔN_eff and advice."""
+    done = nujax(
+        "relic", "--mass", "1eV", "--sin2-2theta", "1e-4", "--flavour", "e", "--ordering",
+        "inverted", "--t-initial", "40MeV", "--t-final", "1MeV", "--inputs", "paper", "--method",
+        "both", "--json",
+    )  # fmt: skip
+    assert done.code == 0, done.stderr
+    answer = json.loads(done.stdout)
+    assert answer["inputs"]["method"] == "both"
+    assert answer["delta_n_eff"] == pytest.approx(0.997, abs=6e-4)
+    # The paper's inputs average: 0.909 (measured with the quadrature and by SciPy).
+    assert answer["ratio"] > 1.05
+    expected = answer["relic_density"] / answer["boltzmann"]["relic_density"]
+    assert answer["ratio"] == pytest.approx(expected, rel=1e-12)
+    assert answer["recommendation"]["method"] == "quasi-static"
+    assert "averaged" in answer["recommendation"]["reasons"][0]
+
+
+def test_unknown_method_and_ordering(nujax):
+    """Two words with their choices."""
+    for option, value in (("--method", "qk"), ("--ordering", "invert")):
+        done = nujax("relic", *_DODELSON_WIDROW, option, value)
+        assert done.code == 2
+        assert "did you mean" in done.stderr

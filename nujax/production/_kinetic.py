@@ -74,7 +74,8 @@ class QuantumKinetic(AbstractMethod):
 
     Status. `error_estimate` adds what the rows may miss of ∫q²f_s dq and, for adaptive steps, rtol
     for each step of the average momentum (a bound: smooth points are right to rtol), for a mesh the
-    change from half the nodes.
+    change from half the nodes, and for another solver the difference from the default's: root
+    finders call success what is wrong by orders of magnitude.
       max_steps       a momentum did not reach T_final, as where precession with next to no
                       damping is to be followed to a small rtol
       under_resolved  the estimate exceeds 1e-3 (or 1000 rtol), or a crossing is narrower than
@@ -242,11 +243,10 @@ def _moments(method: QuantumKinetic, run: Evolution, interaction, plasma) -> Mom
     fixed, tiny = jax.lax.stop_gradient(made), jnp.finfo(made.dtype).tiny
     total = jnp.abs(jnp.sum(fixed)) + tiny
     error = _missed_between_rows(fixed) / total
+    change = jax.lax.stop_gradient(fixed - per_row * run.check)
+    error = error + jnp.abs(jnp.sum(change)) / total
     if method.mesh is None:
         error = error + method.rtol * jnp.dot(jnp.abs(fixed), run.steps) / total
-    else:
-        change = fixed - per_row * run.coarse
-        error = error + jnp.abs(jnp.sum(jax.lax.stop_gradient(change))) / total
     crossings = run.crossings
     spacing = jnp.finfo(made.dtype).eps * jnp.maximum(jnp.abs(crossings.t), 1.0)
     narrow = crossings.valid & (crossings.width < _NARROWEST * spacing)

@@ -150,7 +150,7 @@ def _put_back(kernels_bar, values_bar, left, weights):
     """Add what stages [rows, stages] feel to the nodes that their kernels came from."""
     rows, stages, order = weights.shape
     row = jnp.arange(rows)[:, None, None]
-    node = left[..., None] + jnp.arange(order)
+    node = left[..., None] + jnp.arange(order)[None, None, :]
     # [rows, stages, order, outputs, columns]
     parts = weights[..., None, None] * jnp.moveaxis(values_bar, 1, 2)[:, :, None]
     return kernels_bar.at[row, node].add(parts)

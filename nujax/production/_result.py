@@ -87,16 +87,14 @@ class ProductionResult(eqx.Module):
 
     @property
     def delta_n_eff(self) -> jax.Array:
-        """ΔN_eff = ∫q³(f_s + f_a − f_FD) dq / ∫q³ f_FD dq at T_final, scalar or of a batch.
+        """ΔN_eff = ∫q³f_s dq / ∫q³f_FD dq at T_final, a scalar or of a batch.
 
-        Energy of ν_s, with what ν_a lacks where the method follows it, in units of one neutrino
-        flavour with T_ν = T. As long as ν_s is relativistic: for eV masses until recombination.
+        Energy of ν_s and ν̄_s in units of one neutrino flavour with T_ν = T, as long as they are
+        relativistic: for eV masses until recombination. What ν_a lacks, where collisions do not
+        refill it, is not subtracted: see `f_active`.
         """
-        x, f = self.x, self.f
-        if self.f_active is not None:
-            f = f + self.f_active - fermi_dirac(x)
-        step = jnp.log(x[..., 1:2] / x[..., 0:1])
-        return jnp.sum(step * x**4 * f, axis=-1) / (7.0 * np.pi**4 / 120.0)
+        step = jnp.log(self.x[..., 1:2] / self.x[..., 0:1])
+        return jnp.sum(step * self.x**4 * self.f, axis=-1) / (7.0 * np.pi**4 / 120.0)
 
     def distribution(self, x: ArrayLike) -> jax.Array:
         """f_νs(x) at any x > 0, elementwise: eighth-order interpolation of f/f_FD in ln x.
