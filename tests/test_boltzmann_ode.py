@@ -196,6 +196,7 @@ def test_batches_equal_single_points():
 # --- status -----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_truncated_solve_says_so():
     """Its derivative exists and is wrong: only the status tells, so the status must."""
     theory = weak(7.1 * keV, 7e-11, "paper")

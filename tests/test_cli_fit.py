@@ -50,6 +50,7 @@ def nujax_fit(monkeypatch, capsys, tmp_path):
     return run
 
 
+@pytest.mark.slow
 def test_json_is_one_complete_object(nujax_fit):
     done = nujax_fit(_CONFIG, "--json")
     assert done.code == 0, done.stderr

@@ -46,6 +46,7 @@ def _plane(n, seed):
 # --- the physics ------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_thirty_starts_in_the_plane():
     """Verdicts as of the gradient flow (the slow test below): all but one have a root downhill."""
     starts = _plane(30, seed=0)

@@ -17,6 +17,7 @@ def _toy(at=None, **options):
     return log_likelihood(*parts, **rest, **options)
 
 
+@pytest.mark.slow
 def test_value_and_gradient_at_the_reference():
     """Ω h² and its derivatives of an independent implementation, at 1 GeV and λ = 0.1.
 

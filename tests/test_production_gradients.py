@@ -219,6 +219,7 @@ def test_mean_momentum_and_spectrum(numbers, goal):
     assert jnp.max(jnp.abs(numeric - backward)) < goal
 
 
+@pytest.mark.slow
 def test_derivative_of_the_spectrum_in_momentum():
     """`distribution` is smooth between its rows: for DW production f/f_FD is constant."""
     sterile = nj.SterileNeutrino(7.1e-3, 7e-11)
@@ -315,6 +316,7 @@ def test_dodelson_widrow_slopes():
 # --- Other leaves -------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_plasma_leaves():
     """Ω h² ∝ g*^(−3/2) s₀/ρ_c: H and the entropy, for a constant g* and without back-reaction."""
 

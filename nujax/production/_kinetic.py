@@ -49,7 +49,10 @@ class QuantumKinetic(AbstractMethod):
     and antineutrinos alike: no lepton asymmetry.
 
     solver        default: Kværnø's fifth-order ESDIRK with its linear stages solved exactly. Any
-                  other of diffrax is used as it is; it must be implicit unless masses are of eV
+                  other of diffrax is used as it is. It must be implicit unless precession is slow,
+                  and take one Newton step, which is exact for linear equations:
+                  `diffrax.Kvaerno3(root_finder=optimistix.Newton(rtol=1e-3, atol=1e30))`. The root
+                  finders that diffrax chooses never converge here, and the status says so
     rtol, atol    tolerances of a step, on the population of the mostly sterile eigenstate in
                   matter over f_FD (of f_s with start="active"); atol defaults to rtol · sin²2θ
     max_steps     of one momentum; a solve that needs more ends with `Status.max_steps`
@@ -81,7 +84,7 @@ class QuantumKinetic(AbstractMethod):
       under_resolved  the estimate exceeds 1e-3 (or 1000 rtol), or a crossing is narrower than
                       floats can resolve, or a momentum has more than four
     Needs double precision. f_s is that of the flavour, not of the mass eigenstate: they differ
-    by O(sin²2θ). Below the precession frequency's 1/H (eV masses, T > 1 GeV) all is well, too.
+    by O(sin²2θ).
 
     Raises `ValueError` for single precision, arguments that are not positive, an unknown word, or
     rtol below 1e-12, which no step can reach.
@@ -181,7 +184,7 @@ class QuantumKinetic(AbstractMethod):
             raise ValueError(
                 f"Argument `solver` must be implicit, but is {type(self.solver).__name__}: the "
                 f"density matrix precesses through {turns:.1e} radians per unit of ln T. Leave it "
-                "out, or take diffrax.Kvaerno5()."
+                "out: the default is implicit."
             )
 
     def moments(

@@ -14,7 +14,8 @@ from ..statistics import fermi_dirac
 from ..sterile import SterileNeutrino
 from ._along import momenta_of, track_of
 from ._boltzmann import BoltzmannQuadrature, integration_limits, lattice_of
-from ._crossings import SLOTS, find_crossings
+from ._crossings import find_crossings
+from ._kinetic import QuantumKinetic
 from ._method import AbstractMethod
 
 # Momenta that carry less than this of ∫q²f_FD do not decide anything.
@@ -116,8 +117,9 @@ def find_resonances(
     """All resonances between T_initial and T_final of `method`, at 51 momenta; see `Resonances`.
 
     Arguments and errors as in `solve_production`; of the method only the limits are used, default
-    those of `BoltzmannQuadrature`. Crossings closer than 1/12 in ln T may be missed in pairs, and
-    of more than four the latest; nothing here is differentiable.
+    those of `BoltzmannQuadrature`, and the hidden force of a `QuantumKinetic`. Crossings closer
+    than 1/12 in ln T may be missed in pairs, and of more than four the latest; nothing here is
+    differentiable.
     """
     from ._solve import check_arguments
 
@@ -125,15 +127,16 @@ def find_resonances(
     method = BoltzmannQuadrature() if method is None else method
     check_arguments(sterile, interaction, plasma, method)
     limits = integration_limits(method, interaction, plasma, jnp.result_type(sterile.mass))
-    return _find(sterile, interaction, plasma, limits)
+    hidden = method.hidden if isinstance(method, QuantumKinetic) else None
+    return _find(sterile, interaction, plasma, limits, hidden)
 
 
 @eqx.filter_jit
-def _find(sterile, interaction, plasma, limits) -> Resonances:
+def _find(sterile, interaction, plasma, limits, hidden) -> Resonances:
     from ._kinetic_field import TheoryField
 
     lattice = lattice_of(plasma)
-    track = track_of(sterile, interaction, plasma, limits, lattice)
+    track = track_of(sterile, interaction, plasma, limits, lattice, hidden)
     momenta = momenta_of(track, limits[0], lattice, slice(None, None, _EVERY_SECOND))
     anchor = track.parts.anchor
     start, stop = jnp.log(anchor / limits[0]), jnp.log(anchor / limits[1])
@@ -141,7 +144,6 @@ def _find(sterile, interaction, plasma, limits) -> Resonances:
     found = jax.vmap(
         lambda at: find_crossings(field, at, start, stop, lattice.window), in_axes=(momenta.axes,)
     )(momenta)
-    assert found.t.shape[-1] == SLOTS
     return Resonances(
         q=momenta.q,
         valid=found.valid,
