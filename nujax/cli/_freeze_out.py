@@ -19,6 +19,7 @@ _STATUS_TEXT = {
         "non-relativistic, so that there is no freeze-out; the numbers are those of equilibrium at "
         "T = m or of a relativistic freeze-out and must not be used"
     ),
+    "no_root": "no coupling gives the relic density wanted",
 }
 
 
@@ -100,7 +101,6 @@ def compute(request: Request, gradient: bool) -> dict[str, Any]:
 
     import nujax as nj
     from nujax import portal
-    from nujax.limits import check
 
     plasma = nj.Plasma.standard(degrees=request.plasma)
     masses = {"dm_mass": request.dm_mass, "mediator_mass": request.mediator_mass}
@@ -150,7 +150,7 @@ def compute(request: Request, gradient: bool) -> dict[str, Any]:
         slopes = jax.jacfwd(log_density)({name: jnp.zeros(()) for name in values})
         report["gradient"] = {name: number(slopes[name]) for name in values}
     if request.heavy_neutrino_mass is not None or request.y_l is not None:
-        report["limits"] = check(theory, result).rows()
+        report["limits"] = nj.limits.check(theory, result).rows()
     return report | {"inputs": asdict(request) | {"energy_unit": "MeV"}, "version": __version__}
 
 
@@ -179,7 +179,7 @@ def _without_root(request: Request, coupling: float, status: str) -> dict[str, A
     empty = dict.fromkeys(("relic_density", "x_freeze_out", "sigma_v_cm3_s"))
     return empty | {
         "coupling": number(coupling),
-        "status": "no_root" if status == "ok" else status,
+        "status": "no_root" if status in ("ok", "max_steps") else status,
         "warnings": [reason],
         "inputs": asdict(request) | {"energy_unit": "MeV"},
         "version": __version__,
@@ -212,7 +212,10 @@ def _print_table(report: dict[str, Any]) -> None:
     if "limits" in report:
         console.print("Limits (ratio above 1: excluded)", style="bold")
         rows = Table(show_header=False, box=None, padding=(0, 2))
-        for row in report["limits"]:
-            ratio = "" if row["ratio"] is None else f"{row['ratio']:.3g}"
-            rows.add_row(row["name"], ratio, row["verdict"], row["source"])
+        reaching = [row for row in report["limits"] if row["ratio"]]
+        for row in reaching:
+            words = row["verdict"] if row["kind"] == "limit" else row["kind"]
+            rows.add_row(row["name"], f"{row['ratio']:.3g}", words, row["source"])
         console.print(rows)
+        rest = len(report["limits"]) - len(reaching)
+        console.print(f"{rest} limits do not reach this point or flavour (--json lists them).")
