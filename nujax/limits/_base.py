@@ -76,7 +76,8 @@ class AbstractLimit(eqx.Module):
 def log_bound(
     bound: Any, value: Any, in_range: Any, quantity: str, *, lower: bool = False
 ) -> Bound:
-    """A `Bound` whose bound is NaN out of range, without NaN derivatives inside it."""
+    """A `Bound` whose bound, and its derivative, is NaN out of range and untouched inside it."""
     in_range = jnp.asarray(in_range)
-    masked = jnp.where(in_range, bound, jnp.nan)
+    # A factor, not a choice: the derivative must not be zero where there is no number.
+    masked = bound * jnp.where(in_range, 1.0, jnp.nan)
     return Bound(masked, jnp.asarray(value), in_range, quantity, lower)

@@ -96,13 +96,13 @@ class KaonInclusive(AbstractLimit):
     """Br(K⁺ → μ⁺χφ) below 1.0e-6 (90 %), that of K⁺ → μ⁺νν̄ν.
 
     The search assumes the muon spectrum of the Standard Model process, which also is one of three
-    invisible fermions; of χφ it is harder near the threshold. Valid for m₄ > m_K − m_μ.
+    invisible fermions; of χφ it differs, hence `kind` "estimate". Valid for m₄ > m_K − m_μ.
     """
 
     branching: float = eqx.field(static=True, default=1.0e-6)
     source: str = eqx.field(static=True, default="NA62, 2101.12304")
     name: str = eqx.field(static=True, default="K -> mu + invisible, NA62")
-    kind: str = eqx.field(static=True, default="limit")
+    kind: str = eqx.field(static=True, default="estimate")
 
     def models(self) -> tuple[type, ...]:
         """`NeutrinoPortal`."""

@@ -36,7 +36,8 @@ def effective_neutrinos(dm_mass: Any, degrees: float = 4.0) -> jax.Array:
     """
     check_positive("dm_mass", dm_mass)
     z = jnp.asarray(dm_mass, float)[..., None] / DECOUPLING
-    node, weight = (jnp.asarray(v) for v in _half_line())
+    row = (1,) * (z.ndim - 1) + (-1,)
+    node, weight = (jnp.asarray(v).reshape(row) for v in _half_line())
     energy = jnp.sqrt(node**2 + z**2)
     # exp(−ε)/(1 + exp(−ε)) does not overflow for heavy particles.
     filling = jnp.exp(-energy) / (1.0 + jnp.exp(-energy))

@@ -37,14 +37,12 @@ def estimate_freeze_out(theory: NeutrinoPortal, *, plasma: Plasma | None = None)
     plasma = Plasma.standard() if plasma is None else plasma
     rates = rates_of(theory.coupling, theory.dm_mass, theory.scalar_mass)
 
-    def improved(x: Any) -> Any:
+    def improved(_: Any, x: Any) -> Any:
         balance = jnp.log(depletion(rates, plasma, x)) + log_equilibrium(rates.dm_mass, plasma, x)
         fall = x * bessel_ratio(x)
         return jnp.maximum(x + (balance - jnp.log(fall)) / (1.0 + 0.5 / x), LOWEST)
 
-    x = departure(rates, plasma)
-    for _ in range(4):
-        x = improved(x)
+    x = jax.lax.fori_loop(0, 4, improved, departure(rates, plasma))
     frozen = (1.0 + _EXCESS) * jnp.exp(log_equilibrium(rates.dm_mass, plasma, x))
     yield_today = 1.0 / (1.0 / frozen + tail(rates, plasma, x))
     return Estimate(density_of(2.0 * yield_today, theory.dm_mass, plasma), x)

@@ -72,7 +72,8 @@ def nucleon_cross_section(
 
 def _full_loop(dark2: jax.Array, heavy2: jax.Array) -> jax.Array:
     """𝒢 of m_χ²/m_φ² and m₄²/m_φ², scalars or any one shape."""
-    z, rest, weight = (jnp.asarray(v) for v in _unit_rule())
+    row = (1,) * dark2.ndim + (-1,)
+    z, rest, weight = (jnp.asarray(v).reshape(row) for v in _unit_rule())
     dark2, heavy2 = dark2[..., None], heavy2[..., None]
     energy = rest * (1.0 - z * dark2)
     delta = z * heavy2 / energy

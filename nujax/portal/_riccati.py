@@ -81,16 +81,13 @@ def departure(rates: Rates, plasma: Plasma) -> jax.Array:
     """x* with n_eq⟨σv⟩ = x H, to 0.05 or better, at least 1; it only places the mesh."""
     rates, plasma = jax.lax.stop_gradient((rates, plasma))
 
-    def improved(x):
+    def improved(_, x):
         log_ratio = jnp.log(depletion(rates, plasma, x)) + log_equilibrium(
             rates.dm_mass, plasma, x
         )
         return jnp.clip(x + (log_ratio - jnp.log(x)) / (1.0 + 0.5 / x), LOWEST, _HIGHEST)
 
-    x = jnp.full_like(rates.s_wave, 20.0)
-    for _ in range(5):
-        x = improved(x)
-    return jax.lax.stop_gradient(x)
+    return jax.lax.fori_loop(0, 5, improved, jnp.full_like(rates.s_wave, 20.0))
 
 
 class Yields(NamedTuple):
