@@ -83,6 +83,7 @@ def test_couplings_for_the_target():
     assert (found.status_code == nj.Status.ok).all()
 
 
+@pytest.mark.slow
 def test_self_conjugate_cross_sections():
     """Constant ⟨σv⟩ of a Majorana particle, as listed to 5 digits."""
     listed = {float(m) * GeV: value for m, value in _DATA["self_conjugate_sigma_v"].items()}

@@ -14,6 +14,7 @@ from .._checks import check_double_precision, check_non_negative, check_positive
 from ..constants import HBAR_C
 from ..plasma import Plasma
 from ..production import Status
+from ._chunks import in_chunks
 from ._cross_section import evaluate_thermal, s_wave, thermal_coefficients
 from ._method import AbstractFreezeOutMethod, RiccatiFreezeOut
 from ._riccati import Rates, rates_of
@@ -201,22 +202,32 @@ def solve_point(
     method: AbstractFreezeOutMethod, theory: NeutrinoPortal, plasma: Plasma, asymmetry: jax.Array
 ) -> FreezeOutResult:
     """The pure function behind `solve_freeze_out`."""
-    rates = rates_of(theory.coupling, theory.dm_mass, theory.scalar_mass)
-    frozen = method.solve(rates, plasma, asymmetry)
+    numbers, rest = eqx.partition((plasma, method), eqx.is_inexact_array)
+    leaves, structure = jax.tree.flatten(numbers)
+
+    def solve(coupling, dm_mass, scalar_mass, asymmetry, *leaves):
+        plasma, method = eqx.combine(jax.tree.unflatten(structure, leaves), rest)
+        rates = rates_of(coupling, dm_mass, scalar_mass)
+        frozen = method.solve(rates, plasma, asymmetry)
+        x = jnp.maximum(frozen.x_freeze_out, 1.0)
+        return rates.s_wave, evaluate_thermal(rates.thermal, x), frozen
+
+    unit, average, frozen = in_chunks(solve)(
+        theory.coupling, theory.dm_mass, theory.scalar_mass, asymmetry, *leaves
+    )
     comoving_yield = 2.0 * frozen.final + asymmetry
     good = theory.valid() & (asymmetry >= 0.0)
     density = density_of(comoving_yield, theory.dm_mass, plasma) * jnp.where(good, 1.0, jnp.nan)
     numbers = (density, frozen.x_freeze_out)
     finite = jnp.isfinite(numbers[0]) & jnp.isfinite(numbers[1])
     status = jnp.where(finite, frozen.status_code, _worst(frozen.status_code))
-    average = evaluate_thermal(rates.thermal, jnp.maximum(frozen.x_freeze_out, 1.0))
     return FreezeOutResult(
         relic_density=density,
         comoving_yield=comoving_yield,
         antiparticles=frozen.final,
         x_freeze_out=frozen.x_freeze_out,
-        sigma_v=rates.s_wave,
-        sigma_v_freeze_out=rates.s_wave * average,
+        sigma_v=unit,
+        sigma_v_freeze_out=unit * average,
         status_code=jax.lax.stop_gradient(status),
         theory=theory,
     )

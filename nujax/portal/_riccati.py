@@ -79,15 +79,18 @@ def log_equilibrium(dm_mass: jax.Array, plasma: Plasma, x: jax.Array) -> jax.Arr
 
 def departure(rates: Rates, plasma: Plasma) -> jax.Array:
     """x* with n_eq⟨σv⟩ = x H, to 0.05 or better, at least 1; it only places the mesh."""
-    rates, plasma = jax.lax.stop_gradient((rates, plasma))
 
-    def improved(_, x):
-        log_ratio = jnp.log(depletion(rates, plasma, x)) + log_equilibrium(
-            rates.dm_mass, plasma, x
-        )
+    def improved(x, rates, plasma):
+        equal = log_equilibrium(rates.dm_mass, plasma, x)
+        log_ratio = jnp.log(depletion(rates, plasma, x)) + equal
         return jnp.clip(x + (log_ratio - jnp.log(x)) / (1.0 + 0.5 / x), LOWEST, _HIGHEST)
 
-    return jax.lax.fori_loop(0, 5, improved, jnp.full_like(rates.s_wave, 20.0))
+    fixed = jax.lax.stop_gradient((rates, plasma))
+    start = jnp.full_like(fixed[0].s_wave, 20.0)
+    x = jax.lax.fori_loop(0, 4, lambda _, x: improved(x, *fixed), start)
+    # The last step with the arguments alive: derivatives know that the mesh moves with them, and so
+    # agree with differences of the result better than the result with the exact one.
+    return improved(jax.lax.stop_gradient(x), rates, plasma)
 
 
 class Yields(NamedTuple):

@@ -8,7 +8,6 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optimistix as optx
 
 from .._checks import check_double_precision, check_non_negative, check_positive
 from ..constants import RELIC_DENSITY_TARGET
@@ -21,6 +20,7 @@ from ._theory import check_mass_order
 
 _TOLERANCE = 1e-10  # of ln ⟨σv⟩
 _MOST_STEPS = 30
+_LONGEST_STEP = 10.0
 # d ln Ω h²/d ln ⟨σv⟩ is near −0.94: the search starts from Ω h² ⟨σv⟩ of this many MeV⁻².
 _USUAL = 0.12 * 4.0e-15
 
@@ -125,20 +125,28 @@ def _cross_section(method, plasma, rates, target, asymmetry):
 
     arguments = (plasma, rates, target, asymmetry)
     fixed = jax.lax.stop_gradient(arguments)
-    start = np.log(_USUAL) - jnp.log(fixed[2])
-    solution = optx.root_find(
-        lambda log_sigma, _: miss(log_sigma, *fixed)[0],
-        optx.Newton(rtol=_TOLERANCE, atol=_TOLERANCE),
-        start,
-        options={"lower": start - 60.0, "upper": start + 60.0},
-        max_steps=_MOST_STEPS,
-        throw=False,
-    )
-    root = jax.lax.stop_gradient(solution.value)
-    (left, (status, possible)), slope = jax.value_and_grad(miss, has_aux=True)(root, *fixed)
+
+    def unfinished(state):
+        count, _, _, move = state
+        return (count < _MOST_STEPS) & (jnp.abs(move) > _TOLERANCE)
+
+    def newton(state):
+        # One copy of the freeze-out here and one below: a library's root finder compiles five.
+        count, log_sigma, _, _ = state
+        (left, _), (slope, _) = jax.jvp(
+            lambda at: miss(at, *fixed), (log_sigma,), (jnp.ones_like(log_sigma),)
+        )
+        move = jnp.clip(-left / slope, -_LONGEST_STEP, _LONGEST_STEP)
+        return count + 1, log_sigma + move, slope, move
+
+    start = np.log(_USUAL) - jnp.log(fixed[2]) + 0.0 * fixed[1].dm_mass
+    one = jnp.ones_like(start)
+    _, root, slope, _ = jax.lax.while_loop(unfinished, newton, (0, start, one, one))
+    root, slope = jax.lax.stop_gradient((root, slope))
+    left, (status, possible) = miss(root, *arguments)
     arrived = (jnp.abs(left) < 1e-7) & possible
     # The last Newton step, with the arguments alive, has the derivatives of the implicit function.
-    root = root - miss(root, *arguments)[0] / jax.lax.stop_gradient(slope)
-    sigma_v = jnp.exp(root) * jnp.where(arrived, 1.0, jnp.nan)
+    # A factor, not a choice: a wrong root must not have the derivative zero either.
+    sigma_v = jnp.exp(root - left / slope) * jnp.where(arrived, 1.0, jnp.nan)
     status = jnp.where(arrived, status, int(Status.max_steps))
     return sigma_v, jax.lax.stop_gradient(status)
