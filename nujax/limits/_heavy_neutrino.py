@@ -93,7 +93,7 @@ class ZInvisible(AbstractLimit):
         """Σ|U_ℓ4|² against the closed form."""
         x = jnp.minimum((theory.heavy_neutrino_mass / Z_MASS) ** 2, 1.0)
         missing = 2.0 * (1.0 - (1.0 - x) ** 2 * (1.0 + 0.5 * x))
-        inside = (missing > 0.029) & (theory.heavy_neutrino_mass < 1e6)
+        inside = (missing > 0.029) & (theory.heavy_neutrino_mass < 1e7)
         bound = 0.029 / jnp.where(inside, missing, 1.0)
         return _mixing_bound(theory, bound, inside, None)
 
