@@ -67,7 +67,7 @@ def test_the_ode_agrees():
             (10.0, 3.0, 6e-3, 0.0),
             (3e3, 1.2, 0.05, 0.0),
             (1e4, 3.0, 0.25, 0.0),
-            (1e4, 3.0, 0.30, 3e-11),
+            (1e4, 3.0, 0.30, 1e-11),
             (1e6, 10.0, 6.0, 0.0),
             (1e4, 3.0, 10.0, 0.0),
         )
@@ -110,7 +110,10 @@ def test_asymmetric_limits():
     m, eta = 1e4, 3e-11
     result = _solve(*_columns((m, 3.0, 2.0, eta), (m, 3.0, 0.25, 1e-18), (m, 3.0, 0.25, 0.0)))
     assert float(result.relic_density[0]) == pytest.approx(m * eta * _PER_YIELD, rel=1e-9)
-    assert float(result.antiparticles[0]) < 1e-20
+    assert 0.0 <= float(result.antiparticles[0]) < 1e-20
+    much = _solve(*_columns((m, 3.0, 8.0, eta), (m, 3.0, 0.6, 30 * eta)))
+    assert (much.status_code == nj.Status.ok).all()
+    assert ((much.x_freeze_out > 10.0) & (much.x_freeze_out < 50.0)).all()
     assert float(result.relic_density[1]) == pytest.approx(float(result.relic_density[2]), rel=1e-7)
 
 

@@ -33,7 +33,8 @@ class FreezeOutResult(eqx.Module):
     relic_density   Ω h² of χ and χ̄ together
     comoving_yield  (n_χ + n_χ̄)/s today
     antiparticles   Y_χ̄ = n_χ̄/s today: half of the yield without asymmetry
-    x_freeze_out    m_χ/T where the (rarer) yield is 2.5 times its equilibrium
+    x_freeze_out    m_χ/T where the (rarer) yield is 2.5 times its equilibrium; with a large
+                    asymmetry that may last longer, and this is then m_χ/T at the end of the mesh
     sigma_v         ⟨σv⟩ at zero velocity [MeV⁻²], that of halos today; `sigma_v_cm3_s` in cm³/s
     sigma_v_freeze_out  ⟨σv⟩ at x_freeze_out [MeV⁻²]
     status_code     integer of `status`

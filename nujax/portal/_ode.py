@@ -17,7 +17,7 @@ from ._method import AbstractFreezeOutMethod, Frozen, early_status
 from ._riccati import LOWEST, Rates, departure, depletion, log_equilibrium
 
 _BEFORE = 4.0  # starts at x* − 4, where e^4 annihilations fit into the time that Y_eq takes to fall
-_NEAR, _SAVED = 9.0, 181  # x is saved so far and so often, to find Y = 2.5 Y_eq to 1e-3
+_NEAR, _SAVED = 12.5, 251  # x is saved so far and so often, to find Y = 2.5 Y_eq to 1e-3
 _LAST = 1e8  # of x; ∫λ dln x beyond is 1e-7 of all
 
 
@@ -68,6 +68,7 @@ class FreezeOutODE(AbstractFreezeOutMethod):
         done = solution.result == diffrax.RESULTS.successful
         status = jnp.where(done, early_status(star), int(Status.max_steps))
         final = jnp.exp(log_y[-1]) * jnp.where(done, 1.0, jnp.nan)
-        excess = log_y[:-1] - log_equilibrium(rates.dm_mass, plasma, jnp.exp(saved[:-1]))
+        log_equal = log_equilibrium(rates.dm_mass, plasma, jnp.exp(saved[:-1]))
+        excess = log_y[:-1] - log_equal + jnp.arcsinh(0.5 * asymmetry * jnp.exp(-log_equal))
         x_freeze_out = jnp.exp(jnp.interp(np.log(2.5), excess, saved[:-1]))
         return Frozen(final, x_freeze_out, status)

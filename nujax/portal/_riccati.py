@@ -39,6 +39,7 @@ _RATE = 2.0 * np.pi**2 / 45.0 * PLANCK_MASS / np.sqrt(4.0 * np.pi**3 / 45.0)
 # The mesh in x − x*, where Γ = n_eq⟨σv⟩ = x H at x*: so many steps between these ends.
 STEPS = 48
 _BEFORE, _BEHIND = 3.0, 8.5
+_ROUNDING, _VANISHED = 1e-14, 1e100
 _TAIL_PANELS, _TAIL_NODES = 40, 4
 
 
@@ -94,7 +95,7 @@ def departure(rates: Rates, plasma: Plasma) -> jax.Array:
 
 
 class Yields(NamedTuple):
-    """Y of χ̄ today, and x where Y = 2.5 Y_eq on the way."""
+    """Y of χ̄ today, and x where it is 2.5 times its equilibrium, within the mesh."""
 
     final: jax.Array
     x_freeze_out: jax.Array
@@ -118,8 +119,9 @@ def solve_riccati(rates: Rates, plasma: Plasma, asymmetry: jax.Array, star: jax.
     b = (lam * frozen * ratio2).reshape(STEPS, 2)
     alpha = 0.5 * (lam * asymmetry - bessel_ratio(x)).reshape(STEPS, 2)
 
-    # Fourth-order Magnus step.
-    swing = np.sqrt(3.0) / 12.0 * h**2
+    # Fourth-order Magnus step; the commutator would take over, and change signs, where a large
+    # asymmetry makes α stiff.
+    swing = np.sqrt(3.0) / 12.0 * h**2 / (1.0 + (h * alpha.mean(1)) ** 4)
     diagonal = 0.5 * h * alpha.sum(1) - swing * (a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0])
     upper = 0.5 * h * a.sum(1) - 2.0 * swing * (alpha[:, 0] * a[:, 1] - alpha[:, 1] * a[:, 0])
     lower = 0.5 * h * b.sum(1) + 2.0 * swing * (alpha[:, 0] * b[:, 1] - alpha[:, 1] * b[:, 0])
@@ -132,7 +134,9 @@ def solve_riccati(rates: Rates, plasma: Plasma, asymmetry: jax.Array, star: jax.
     def step(v, row):
         diagonal, upper, lower, size = row
         top = v * (1.0 + size * diagonal) + size * upper
-        v = top / (v * size * lower + 1.0 - size * diagonal)
+        # Asymmetric χ̄ may vanish altogether: then the rounding of the difference must not matter.
+        bottom = v * size * lower + jnp.maximum(1.0 - size * diagonal, _ROUNDING)
+        v = jnp.minimum(top / bottom, _VANISHED)
         return v, v
 
     last, inner = jax.lax.scan(step, first, (diagonal, upper, lower, size))
@@ -190,22 +194,26 @@ def _crossing(
     log_v: jax.Array,
     reference: jax.Array,
 ) -> jax.Array:
-    """x where Y = 2.5 Y_eq, by inverse Hermite interpolation between two edges of the mesh."""
+    """x where Y is 2.5 times its equilibrium, by inverse Hermite interpolation on the mesh.
+
+    Y_eq e^(−arsinh(η/2Y_eq)) for χ̄; a large asymmetry may keep it in equilibrium to the end of the mesh.
+    """
     goal = np.log(2.5)
     degrees = plasma.entropy_degrees(rates.dm_mass / edges) / reference
-    log_ratio = jnp.log(degrees) - log_v
+    skew = 0.5 * asymmetry * degrees * jnp.exp(_log_frozen_inverse(edges, reference))
+    log_ratio = jnp.log(degrees) - log_v + jnp.arcsinh(skew)
     left = jnp.clip(jnp.sum(log_ratio < goal) - 1, 0, STEPS - 1)
     index = left + jnp.arange(2)
-    x, y, v = edges[index], log_ratio[index], jnp.exp(log_v[index])
+    x, y, v, w = edges[index], log_ratio[index], jnp.exp(log_v[index]), skew[index]
     # dy/dx from the Boltzmann equation, in units of y1 − y0; dln g*s/dln T is 3 (clock − 1).
     lam = depletion(rates, plasma, x) / x
     frozen = jnp.exp(-_log_frozen_inverse(x, reference))
     growth = lam * (frozen / v - frozen * v / degrees[index] ** 2 + asymmetry)
-    redshift = 3.0 * (plasma.clock_factor(rates.dm_mass / x) - 1.0) / x
-    slope = bessel_ratio(x) - redshift - growth
-    rise = y[1] - y[0]
+    fall = bessel_ratio(x) - 3.0 * (plasma.clock_factor(rates.dm_mass / x) - 1.0) / x
+    slope = fall * (1.0 + w / jnp.sqrt(1.0 + w**2)) - growth
+    rise = jnp.maximum(y[1] - y[0], 1e-3)
     tangent = rise / jnp.maximum(slope, 0.1)  # dx/dt, t = (y − y0)/(y1 − y0)
-    t = (goal - y[0]) / rise
+    t = jnp.clip((goal - y[0]) / rise, 0.0, 1.0)
     step = x[1] - x[0]
     cubic = t * tangent[0] + t**2 * (3.0 * step - 2.0 * tangent[0] - tangent[1])
     return x[0] + cubic + t**3 * (tangent[0] + tangent[1] - 2.0 * step)

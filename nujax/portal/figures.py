@@ -36,7 +36,7 @@ def mixing_limits(flavour: str = "mu", axes: Any = None, source: bool = False) -
             theory = NeutrinoPortal(mass / 10.0, 0.3 * mass, mass, 1.0, _shares(flavour, 1e-6))
             return limit.compare(theory, None).bound
 
-        bound = np.asarray(jax.jit(jax.vmap(one))(m4))
+        bound = np.asarray(jax.vmap(one)(m4))
         axes.plot(np.asarray(m4) / 1e3, bound, label=label, lw=1.2, **style)
 
     for limit in heavy_neutrino_limits():
@@ -80,7 +80,7 @@ def portal_plane(
         return NeutrinoPortal(m, 3.0 * m, m4, y_L, _shares(flavour, mixing))
 
     def draw(function: Any, **style: Any) -> np.ndarray:
-        values = np.asarray(jax.jit(jax.vmap(function))(mass))
+        values = np.asarray(jax.vmap(function)(mass))  # small: not worth a compilation
         axes.plot(gev, values, **style)
         return values
 
