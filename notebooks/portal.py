@@ -1,10 +1,10 @@
 # %% [markdown]
 # # Thermal dark matter through the Dirac neutrino portal
 #
-# 1709.07001: a dark fermion χ annihilates into neutrinos through a heavier scalar φ, because a heavy
-# Dirac neutrino ν₄, which couples to both, mixes with the active ones. Freeze-out fixes
-# G = y_L √Σ|U_ℓ4|² for given masses, and experiments limit the mixing, the scattering off nuclei and
-# kaon decays. All numbers below are differentiable.
+# 1709.07001: a dark fermion χ annihilates into neutrinos through a heavier scalar φ, because a
+# heavy Dirac neutrino ν₄, which couples to both, mixes with the active ones. Freeze-out fixes
+# G = y_L √Σ|U_ℓ4|² for given masses, and experiments limit the mixing, the scattering off
+# nuclei and kaon decays. All numbers below are differentiable.
 
 # %%
 import jax
@@ -35,7 +35,8 @@ assert abs(float(target.coupling) / 0.25667 - 1) < 1e-4
 
 # %% [markdown]
 # ## The thermal cross-section
-# With a constant ⟨σv⟩: a self-conjugate particle, and a Dirac one, which needs twice as much because
+# With a constant ⟨σv⟩: a self-conjugate particle, and a Dirac one, which needs twice as much
+# because
 # χ and χ̄ share the density. The bump is the QCD transition. The other source of g*(T) is the dotted
 # line. Dark: the portal, whose ⟨σv⟩ falls or rises with temperature.
 
@@ -102,7 +103,8 @@ figure2
 
 # %% [markdown]
 # ## Figure 1: the plane of mass and strength
-# Left m₄ = 10 m_χ, right m₄ = 400 GeV; from top to bottom mixing with e, μ, τ. Above the grey region χ is
+# Left m₄ = 10 m_χ, right m₄ = 400 GeV; from top to bottom mixing with e, μ, τ. Above the grey
+# region χ is
 # not overabundant. Beside the figure of the paper direct detection has become a hundred times
 # stronger, and the muon's mixing is limited ten times better by the electroweak fit.
 

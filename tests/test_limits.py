@@ -51,7 +51,9 @@ def test_listed_points_are_returned():
 
 
 def test_tables_are_smooth_monotone_and_bounded():
-    """Between points no overshoot; the slope is continuous through a point; flags beyond the ends."""
+    """Between points no overshoot; the slope is continuous through a point; flags beyond the
+    ends.
+    """
     table = Table(((1.0, 1e-3), (2.0, 1e-5), (10.0, 1e-4), (100.0, 1e-4)))
     x = np.geomspace(1.0, 100.0, 1001)
     y, inside = table(x)
@@ -142,7 +144,9 @@ def test_direct_detection_counts_the_share():
 
 
 def test_higgs_closed_form():
-    """Listed for a branching ratio of 0.107 (0.24): |U|² < 0.06 (0.16) at 10 GeV, 2.6e-3 at 80 GeV."""
+    """Listed for a branching ratio of 0.107 (0.24): |U|² < 0.06 (0.16) at 10 GeV, 2.6e-3 at 80
+    GeV.
+    """
     for branching, m4, listed in ((0.107, 10, 0.06), (0.24, 10, 0.16), (0.107, 80, 2.6e-3)):
         limit = HiggsInvisible("h", "computed", "limit", branching)
         theory = NeutrinoPortal(1 * GeV, 3 * GeV, m4 * GeV, 1.0, (1e-4, 0, 0))
@@ -159,7 +163,9 @@ def test_z_closed_form():
 
 
 def test_kaon_decays():
-    """The inclusive limit is the branching ratio; the folded one is stronger and needs m₄ > m_K − m_μ."""
+    """The inclusive limit is the branching ratio; the folded one is stronger and needs m₄ > m_K
+    − m_μ.
+    """
     theory = NeutrinoPortal(30.0, 90.0, 4e5, 2.0, (0, 1e-4, 0))
     inclusive = KaonInclusive().bound(theory)
     expected = 0.6356 * float(three_body_branching(theory))

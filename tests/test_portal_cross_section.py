@@ -1,4 +1,6 @@
-"""χχ̄ → νν̄: the reduced cross-section and its thermal average, against closed forms and quadrature."""
+"""χχ̄ → νν̄: the reduced cross-section and its thermal average, against closed forms and
+quadrature.
+"""
 
 import jax
 import jax.numpy as jnp
@@ -17,7 +19,9 @@ from nujax.portal._cross_section import (
 
 @pytest.mark.parametrize("ratio", [1.0001, 1.2, 3.0, 30.0, 1e4])
 def test_cross_section(ratio):
-    """From the threshold to far beyond the mediator; 1/b of the threshold is lost to rounding of s."""
+    """From the threshold to far beyond the mediator; 1/b of the threshold is lost to rounding
+    of s.
+    """
     s = np.array([4.0001, 4.1, 5.0, 30.0, 1e3, 1e8, 1e12])
     expected = [portal_oracle.sigma(value, ratio) for value in s]
     np.testing.assert_allclose(cross_section(s, 1.0, 1.0, ratio), expected, rtol=2e-12)

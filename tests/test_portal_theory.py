@@ -90,7 +90,9 @@ def test_widths_of_the_paper():
     weak = unit * np.array(mixing) * (1 - r) ** 2 * (1 + 2 * r)
     np.testing.assert_allclose(widths.charged_current, weak, rtol=1e-12)
 
-    heavy = NeutrinoPortal(m, M, 1e9, y, mixing)  # equivalence theorem: λ²m₄/32π for W, half for Z, h
+    heavy = NeutrinoPortal(
+        m, M, 1e9, y, mixing
+    )  # equivalence theorem: λ²m₄/32π for W, half for Z, h
     wide = heavy_neutrino_widths(heavy)
     yukawa2 = mixing[1] * 1e18 * np.sqrt(2) * FERMI_CONSTANT * 2  # λ = |U| m₄/v, v = 174 GeV
     assert float(wide.charged_current[1]) == pytest.approx(yukawa2 * 1e9 / (32 * np.pi), rel=1e-4)
@@ -180,9 +182,11 @@ def test_spectrum_is_decay_of_an_off_shell_neutrino():
     lepton = (CHARGED_LEPTON_MASSES["mu"] / KAON_MASS) ** 2
     x = np.linspace(0.5, 0.95, 5)
     s = 1 + lepton - x
-    two_body = (lepton + s - (lepton - s) ** 2) * np.sqrt(
-        (1 - lepton - s) ** 2 - 4 * lepton * s
-    ) / (lepton * (1 - lepton) ** 2)
+    two_body = (
+        (lepton + s - (lepton - s) ** 2)
+        * np.sqrt((1 - lepton - s) ** 2 - 4 * lepton * s)
+        / (lepton * (1 - lepton) ** 2)
+    )
     a, b = (M / KAON_MASS) ** 2 / s, (m / KAON_MASS) ** 2 / s
     phase = np.sqrt((1 - a - b) ** 2 - 4 * a * b)
     chain = two_body * y**2 * U2 * (1 - U2) / (32 * np.pi**2) / s * (1 - a + b) * phase
@@ -218,7 +222,9 @@ def test_cutoff_mass_falls_with_the_mass():
 
 
 def test_effective_neutrinos():
-    """Masses for N_eff = 3.33, 3.17, 3.12: Dirac 12.4, 15.2, 16.8 and Majorana 9.9, 12.9, 14.6 MeV."""
+    """Masses for N_eff = 3.33, 3.17, 3.12: Dirac 12.4, 15.2, 16.8 and Majorana 9.9, 12.9, 14.6
+    MeV.
+    """
     bounds = [3.33, 3.17, 3.12]
     np.testing.assert_allclose(
         effective_neutrinos(jnp.array([12.4, 15.2, 16.8])), bounds, atol=5e-3

@@ -1,4 +1,6 @@
-"""What every limit is: a theory and a datum in, the bound, the theory's value and their ratio out."""
+"""What every limit is: a theory and a datum in, the bound, the theory's value and their ratio
+out.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,8 @@ class Bound(eqx.Module):
     bound      the largest (or, if `lower`, smallest) value that the datum allows
     value      that of the theory
     ratio      value/bound, or bound/value of a lower bound: above 1 is excluded
-    in_range   False where the datum does not reach: bound and ratio are then NaN, never extrapolated
+    in_range   False where the datum does not reach: bound and ratio are then NaN, never
+    extrapolated
 
     All but `quantity` and `lower` are differentiable; the tables are C¹ in log-log.
     """
@@ -40,7 +43,7 @@ class Bound(eqx.Module):
 
     @property
     def verdict(self) -> str:
-        """"excluded", "allowed" or "out of range"; of a single concrete point."""
+        """ "excluded", "allowed" or "out of range"; of a single concrete point."""
         if not bool(np.asarray(self.in_range)):
             return "out of range"
         return "excluded" if float(self.ratio) > 1.0 else "allowed"

@@ -20,7 +20,7 @@ class Row(NamedTuple):
 
     @property
     def verdict(self) -> str:
-        """"excluded", "allowed", "out of range" or "does not constrain this model"."""
+        """ "excluded", "allowed", "out of range" or "does not constrain this model"."""
         return "does not constrain this model" if self.bound is None else self.bound.verdict
 
 
@@ -67,7 +67,9 @@ def all_limits() -> tuple[AbstractLimit, ...]:
     return (*heavy_neutrino_limits(), *dark_matter_limits())
 
 
-def check(theory: Any, result: Any = None, limits: Sequence[AbstractLimit] | None = None) -> LimitTable:
+def check(
+    theory: Any, result: Any = None, limits: Sequence[AbstractLimit] | None = None
+) -> LimitTable:
     """Compare a single, concrete theory with limits, all of the library unless given.
 
     theory  for example a `NeutrinoPortal`

@@ -30,7 +30,8 @@ class DirectDetection(AbstractLimit):
     """Spin-independent σ_n [cm²] below a table in the mass [GeV].
 
     χ is taken to be all dark matter, or, with the result of its freeze-out, its share Ω h²/0.12.
-    `kind` is "limit", "projection" (future) or "background" (neutrinos): the last two exclude nothing.
+    `kind` is "limit", "projection" (future) or "background" (neutrinos): the last two exclude
+    nothing.
     """
 
     name: str = eqx.field(static=True)
@@ -118,12 +119,14 @@ class KaonInclusive(AbstractLimit):
 class KaonSpectrum(AbstractLimit):
     r"""K⁺ → μ⁺χφ folded into the peak search of E949: an estimate.
 
-    At every ν₄ mass the search excludes a peak of Br = |U|²_table ρ(m₄) Br(K → μν), ρ the ratio to a massless
-    neutrino. A smooth excess is seen where its part in a window of the muon's momentum about the peak exceeds
-    that; the bound on the total rate is the smallest over the table, by a soft minimum.
+      At every ν₄ mass the search excludes a peak of Br = |U|²_table ρ(m₄) Br(K → μν), ρ the
+      ratio to a massless
+      neutrino. A smooth excess is seen where its part in a window of the muon's momentum about
+      the peak exceeds
+      that; the bound on the total rate is the smallest over the table, by a soft minimum.
 
-    `kind` is "estimate": the table is thinned, and the efficiency of the search that of a peak.
-  window  full width [MeV] of the muon's momentum that counts as one peak
+      `kind` is "estimate": the table is thinned, and the efficiency of the search that of a peak.
+    window  full width [MeV] of the muon's momentum that counts as one peak
     """
 
     name: str = eqx.field(static=True)
@@ -172,7 +175,9 @@ class Perturbativity(AbstractLimit):
 
 @final
 class Naturalness(AbstractLimit):
-    """y_L at most 4π m_φ/m₄: a larger one asks for a tuned scalar mass. A preference, not a limit."""
+    """y_L at most 4π m_φ/m₄: a larger one asks for a tuned scalar mass. A preference, not a
+    limit.
+    """
 
     name: str = eqx.field(static=True, default="natural scalar mass")
     source: str = eqx.field(static=True, default="1709.07001 section II B")

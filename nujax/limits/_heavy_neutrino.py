@@ -22,11 +22,12 @@ _QUANTITY = {name: f"|U_{name}4|^2" for name in FLAVOURS}
 
 @final
 class MixingLimit(AbstractLimit):
-    """|U_ℓ4|² of one flavour below a table in m₄ [MeV]: peak searches, universality, precision fits.
+    """|U_ℓ4|² of one flavour below a table in m₄ [MeV]: peak searches, universality, precision
+    fits.
 
     For neutrinos that decay invisibly (or whatever their decay): a `NeutrinoPortal` with
-    m₄ > m_χ + m_φ, whose weak decays are rare. Where ν₄ is lighter it decays weakly, and the limit is
-    out of range.
+    m₄ > m_χ + m_φ, whose weak decays are rare. Where ν₄ is lighter it decays weakly, and the
+    limit is out of range.
     """
 
     name: str = eqx.field(static=True)
@@ -77,8 +78,8 @@ class HiggsInvisible(AbstractLimit):
 class ZInvisible(AbstractLimit):
     """Σ|U_ℓ4|² from the invisible width of the Z, 499.0 ± 1.5 MeV against 501.4 MeV (90 %).
 
-    2Σ|U|²[1 − (1 − x)²(1 + x/2)] < 0.029, x = m₄²/m_Z² (x = 1 above m_Z): a mixed neutrino couples less, and
-    a heavy one is not made. To first order in the mixing.
+    2Σ|U|²[1 − (1 − x)²(1 + x/2)] < 0.029, x = m₄²/m_Z² (x = 1 above m_Z): a mixed neutrino
+    couples less, and a heavy one is not made. To first order in the mixing.
     """
 
     source: str = eqx.field(static=True, default="PDG 2016, Chin. Phys. C 40 (2016) 100001")

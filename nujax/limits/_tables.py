@@ -59,7 +59,7 @@ def read_data(name: str) -> tuple[dict[str, Any], ...]:
 
     Raises `ValueError` if a table does not rise in x or an entry has no source.
     """
-    text = files(__package__).joinpath("data", name).read_text(encoding="utf-8")
+    text = files("nujax.limits").joinpath("data", name).read_text(encoding="utf-8")
     entries = []
     for entry in tomllib.loads(text)["limit"]:
         points = tuple((float(x), float(y)) for x, y in entry.pop("table"))

@@ -5,7 +5,8 @@ Everything is a function of ŝ = s/m_χ², ρ = (m_χ/m_φ)² and x = m_χ/T onl
 (1709.07001 eq. 7) is taken out, so that all that is computed here is of order one.
 
 The average over a fixed rule is three products with constant matrices. The reduced cross-section
-over s is interpolated at 32 Chebyshev nodes of z = 1 − 2m_χ/√s, integrated against the thermal weight at 16
+over s is interpolated at 32 Chebyshev nodes of z = 1 − 2m_χ/√s, integrated against the thermal
+weight at 16
 values of x, and these are interpolated by a polynomial in t = (x − 2)/(x + 2): smooth in x and ρ,
 error below 5e-8 from x = 1 on (tests/test_portal_cross_section.py).
 """
@@ -91,7 +92,9 @@ def thermal_variable(x: Any) -> Any:
 
 
 def chebyshev(coefficients: Any, t: Any) -> Any:
-    """Σ c_k T_k(u), u ∈ [−1, 1] the place of t in the range of x from 1 to ∞, by Clenshaw's rule."""
+    """Σ c_k T_k(u), u ∈ [−1, 1] the place of t in the range of x from 1 to ∞, by Clenshaw's
+    rule.
+    """
     low, high = thermal_variable(1.0), 1.0
     u = (2.0 * t - low - high) / (high - low)
     ahead, behind = coefficients[-1] * jnp.ones_like(u), jnp.zeros_like(u)

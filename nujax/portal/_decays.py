@@ -46,8 +46,8 @@ def heavy_neutrino_widths(theory: NeutrinoPortal) -> HeavyNeutrinoWidths:
     Γ(ℓW) = (G_F m₄³/8π√2)|U_ℓ4|² (1 − r)²(1 + 2r), r = m_W²/m₄²; νZ half of it with m_Z and
     |U_N4|² Σ|U_ℓ4|², νh half without 1 + 2r; zero below the thresholds. The source has ℓW alone.
 
-    Below m_W the weak decays have three bodies and are left out: they are less than 1e-2 |U|²/y_L² of
-    the width into χφ*. Charged leptons are massless.
+    Below m_W the weak decays have three bodies and are left out: they are less than 1e-2
+    |U|²/y_L² of the width into χφ*. Charged leptons are massless.
     """
     m4 = theory.heavy_neutrino_mass
     scalar, dark = (theory.scalar_mass / m4) ** 2, (theory.dm_mass / m4) ** 2
@@ -72,7 +72,8 @@ def _two_body(mass: float, m4: jax.Array, spin: float) -> jax.Array:
 
 
 def mixing_of_weak_branching(theory: NeutrinoPortal, branching: Any = 1e-3) -> jax.Array:
-    """Σ|U_ℓ4|² at which ν₄ decays weakly with this branching ratio, ℓW alone, at its y_L and masses.
+    """Σ|U_ℓ4|² at which ν₄ decays weakly with this branching ratio, ℓW alone, at its y_L and
+    masses.
 
     Closed form of B = aU²/(aU² + b(1 − U²)) from eqs. 10 and 11; one (no such mixing) below m_W.
     Mixings below it have a smaller visible share.
@@ -84,7 +85,9 @@ def mixing_of_weak_branching(theory: NeutrinoPortal, branching: Any = 1e-3) -> j
 
 
 def natural_yukawa(theory: NeutrinoPortal) -> jax.Array:
-    """y_L = min(4π, 4π m_φ/m₄), where δm_φ² = y_L² m₄²/16π² is m_φ² (section II B): larger is tuned."""
+    """y_L = min(4π, 4π m_φ/m₄), where δm_φ² = y_L² m₄²/16π² is m_φ² (section II B): larger is
+    tuned.
+    """
     return LARGEST_YUKAWA * jnp.minimum(1.0, theory.scalar_mass / theory.heavy_neutrino_mass)
 
 

@@ -25,10 +25,11 @@ class Estimate(NamedTuple):
 
 
 def estimate_freeze_out(theory: NeutrinoPortal, *, plasma: Plasma | None = None) -> Estimate:
-    r"""Semi-analytic freeze-out of symmetric dark matter (Kolb and Turner, The Early Universe, 5.2).
+    r"""Semi-analytic freeze-out of symmetric dark matter (Kolb and Turner, The Early Universe,
+    5.2).
 
-    Up to x_f the excess Δ = Y − Y_eq follows Δ(Δ + 2Y_eq) = −Y_eq′/λ, and x_f is where Δ = c Y_eq with
-    c(c + 2) = 1, that is λY_eq = |dln Y_eq/dln x|; behind it Y_eq = 0:
+    Up to x_f the excess Δ = Y − Y_eq follows Δ(Δ + 2Y_eq) = −Y_eq′/λ, and x_f is where Δ = c
+    Y_eq with c(c + 2) = 1, that is λY_eq = |dln Y_eq/dln x|; behind it Y_eq = 0:
         1/Y₀ = 1/Y(x_f) + ∫λ dln x.
     Within 10 % of the solution for x_f > 10 (a test says so). Ω h² and x_f are smooth functions of
     the theory. Raises `ValueError` in single precision.

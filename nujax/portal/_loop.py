@@ -1,7 +1,7 @@
 r"""The coupling of χ to the Z boson at one loop, and scattering off nuclei.
 
-L ⊃ a_Z (g/c_W) Z_μ χ̄γ^μP_Rχ (1709.07001 eq. 14). With s² = Σ|U_ℓ4|² the loop of φ and the neutrinos is
-finite, because light and heavy ones cancel at high momentum:
+L ⊃ a_Z (g/c_W) Z_μ χ̄γ^μP_Rχ (1709.07001 eq. 14). With s² = Σ|U_ℓ4|² the loop of φ and the
+neutrinos is finite, because light and heavy ones cancel at high momentum:
     a_Z = s²(1 − s²) (y_L²/16π²) 𝒢,
     𝒢 → G(m_φ²/m₄²), G(x) = (x − 1 − ln x)/(4(1 − x)²)   for m_χ ≪ m_φ, m₄ (eq. 15).
 """
@@ -83,7 +83,9 @@ def _full_loop(dark2: jax.Array, heavy2: jax.Array) -> jax.Array:
 
 @cache
 def _unit_rule() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """z, 1 − z and weights of the double-exponential rule on (0, 1): logarithms at the ends are fine."""
+    """z, 1 − z and weights of the double-exponential rule on (0, 1): logarithms at the ends are
+    fine.
+    """
     h = 0.06
     t = np.arange(-3.4, 3.4 + h / 2, h)
     argument = np.pi * np.sinh(t)

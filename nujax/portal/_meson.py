@@ -19,9 +19,11 @@ def meson_spectrum(
 ) -> jax.Array:
     r"""dΓ(M → ℓχφ)/dx/Γ(M → ℓν), x = 2E_ℓ/m_M in the meson's rest frame; any shape.
 
-    (y_L²|U_ℓ4|²(1 − Σ|U|²)/32π²) √(x² − 4x_ℓ)/(x_ℓ(1 − x_ℓ)²) · [(1 − x)x + 2x_ℓ]/w³ · (w − x_φ + x_χ)
+    (y_L²|U_ℓ4|²(1 − Σ|U|²)/32π²) √(x² − 4x_ℓ)/(x_ℓ(1 − x_ℓ)²) · [(1 − x)x + 2x_ℓ]/w³ · (w − x_φ
+    + x_χ)
     · λ^½(w, x_φ, x_χ) · [m₄²/(m₄² − w m_M²)]², w = 1 + x_ℓ − x the missing mass² over m_M²,
-    x_i = m_i²/m_M²: 1709.07001 eq. 12 (checked against Γ(M → ℓN*) times the width of N*) with the propagator
+    x_i = m_i²/m_M²: 1709.07001 eq. 12 (checked against Γ(M → ℓN*) times the width of N*) with
+    the propagator
     of ν₄, which eq. 12 takes at m₄ → ∞. Zero outside the phase space. For m₄ below m_M − m_ℓ the
     on-shell ν₄ dominates and this does not describe it.
     """

@@ -64,7 +64,7 @@ class FreezeOutODE(AbstractFreezeOutMethod):
             adjoint=self.adjoint,
             throw=False,
         )
-        log_y = solution.ys
+        log_y: Any = solution.ys
         done = solution.result == diffrax.RESULTS.successful
         status = jnp.where(done, early_status(star), int(Status.max_steps))
         final = jnp.exp(log_y[-1]) * jnp.where(done, 1.0, jnp.nan)

@@ -2,7 +2,8 @@ r"""Freeze-out as a product of matrices: the method `RiccatiFreezeOut`.
 
 With Y the yield n/s of χ̄, the rarer one, and Y + η that of χ,
     dY/dL = −λ [Y(Y + η) − Y_eq²],   L = ln x,   λ = (−H dt/dln T) s⟨σv⟩/H,
-is a Riccati equation: Ỹ/Y = p/q with a linear equation for (p, q). A step multiplies by the exponential
+is a Riccati equation: Ỹ/Y = p/q with a linear equation for (p, q). A step multiplies by the
+exponential
 of a 2 × 2 matrix in closed form, whatever the stiffness, so that a fixed mesh through the few
 units of x in which χ leaves equilibrium is enough. Before it Y = Y_eq is forgotten like e^(−20),
 behind it Y_eq² is negligible (e^(−17)) and only ∫λ dL is left.
@@ -171,7 +172,9 @@ def _one_minus_exp_over(y: jax.Array) -> jax.Array:
 
 @cache
 def _mesh() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Gauss nodes [2 STEPS] of the steps in x − x_start; nodes and weights of the tail in u ∈ (0, 1)."""
+    """Gauss nodes [2 STEPS] of the steps in x − x_start; nodes and weights of the tail in u ∈
+    (0, 1).
+    """
     h = (_BEFORE + _BEHIND) / STEPS
     pair = 0.5 + np.array([-1.0, 1.0]) / np.sqrt(12.0)
     offset = (h * (np.arange(STEPS)[:, None] + pair)).ravel()
@@ -196,7 +199,8 @@ def _crossing(
 ) -> jax.Array:
     """x where Y is 2.5 times its equilibrium, by inverse Hermite interpolation on the mesh.
 
-    Y_eq e^(−arsinh(η/2Y_eq)) for χ̄; a large asymmetry may keep it in equilibrium to the end of the mesh.
+    Y_eq e^(−arsinh(η/2Y_eq)) for χ̄; a large asymmetry may keep it in equilibrium to the end of
+    the mesh.
     """
     goal = np.log(2.5)
     degrees = plasma.entropy_degrees(rates.dm_mass / edges) / reference

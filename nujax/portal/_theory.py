@@ -1,4 +1,6 @@
-"""The model: dark fermion χ, dark scalar φ and a Dirac heavy neutrino that mixes with the active."""
+"""The model: dark fermion χ, dark scalar φ and a Dirac heavy neutrino that mixes with the
+active.
+"""
 
 from __future__ import annotations
 
@@ -140,8 +142,7 @@ def _check_mixing(mixing: Any) -> None:
         return
     if array.ndim == 0 or array.shape[-1] != 3:
         raise ValueError(
-            "Argument `mixing` must be (|U_e4|², |U_μ4|², |U_τ4|²), "
-            f"but has shape {array.shape}."
+            f"Argument `mixing` must be (|U_e4|², |U_μ4|², |U_τ4|²), but has shape {array.shape}."
         )
     total = array.sum(-1)
     good = np.isfinite(total) & (total > 0.0) & (total < 1.0) & (array >= 0.0).all(-1)

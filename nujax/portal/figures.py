@@ -66,10 +66,13 @@ def portal_plane(
 
     heavy_neutrino_mass  m₄ [MeV] (the right column of the figure has 400 GeV), or None for 10 m_χ
 
-    The thermal target is that of the full freeze-out with Ω h² = 0.12 (the source: 1 pb). Blue: largest
+    The thermal target is that of the full freeze-out with Ω h² = 0.12 (the source: 1 pb). Blue:
+    largest
     Y that the limits on the mixing allow, for y_L = 4π (solid) and 4π m_φ/m₄ (dashed). Orange: weak
-    branching ratio 1e-3. Red: direct detection (solid), SuperCDMS (dashed), neutrino floor (dotted).
-    Green: M_cut = 1e7 and 1e9 solar masses. Grey purple: K → μχφ (μ alone). Dash-dotted: m_χ = 10 MeV.
+    branching ratio 1e-3. Red: direct detection (solid), SuperCDMS (dashed), neutrino floor
+    (dotted).
+    Green: M_cut = 1e7 and 1e9 solar masses. Grey purple: K → μχφ (μ alone). Dash-dotted: m_χ =
+    10 MeV.
     """
     axes = _axes(axes)
     mass = jnp.asarray(np.geomspace(1.0, 1e6, 241))
@@ -127,8 +130,8 @@ def portal_plane(
             style = {"limit": "-", "projection": "--", "background": ":"}[limit.kind]
             label = {"limit": None, "projection": limit.name, "background": "neutrino floor"}
             name = "direct detection" if limit.name.startswith("LZ") else label[limit.kind]
-            draw(lambda m, limit=limit: _scaled(limit, theory(m)), color="#B00020", ls=style, lw=1.0,
-                 label=name)  # fmt: skip
+            draw(lambda m, limit=limit: _scaled(limit, theory(m)), color="#B00020", ls=style,
+                 lw=1.0, label=name)  # fmt: skip
         elif isinstance(limit, KaonSpectrum) and flavour == "mu":
             draw(lambda m, limit=limit: _scaled(limit, theory(m), power=2.0), color="#CC79A7",
                  label=r"$K \to \mu\chi\phi$ (estimate)")  # fmt: skip
