@@ -60,6 +60,7 @@ def _columns(*rows):
     return (jnp.array(column, float) for column in zip(*rows, strict=True))
 
 
+@pytest.mark.slow
 def test_the_ode_agrees():
     """A solver whose errors are elsewhere: 1e-5, and 3e-5 at the joint of g*s and for large G."""
     points = list(
@@ -94,6 +95,7 @@ def test_ten_decades_of_couplings():
     assert (np.asarray(result.x_freeze_out)[ok] > 4.0).all()
 
 
+@pytest.mark.slow
 def test_no_freeze_out_is_no_number():
     """The scalar that fits and gradients use is NaN there, and so is its derivative."""
 
