@@ -1,6 +1,4 @@
-"""What every limit is: a theory and a datum in, the bound, the theory's value and their ratio
-out.
-"""
+"""What every limit is: theory and datum in; bound, the theory's value and their ratio out."""
 
 from __future__ import annotations
 
@@ -24,8 +22,7 @@ class Bound(eqx.Module):
     bound      the largest (or, if `lower`, smallest) value that the datum allows
     value      that of the theory
     ratio      value/bound, or bound/value of a lower bound: above 1 is excluded
-    in_range   False where the datum does not reach: bound and ratio are then NaN, never
-    extrapolated
+    in_range   False where the datum does not reach: bound and ratio are NaN, not extrapolated
 
     All but `quantity` and `lower` are differentiable; the tables are C¹ in log-log.
     """

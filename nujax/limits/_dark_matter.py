@@ -119,14 +119,13 @@ class KaonInclusive(AbstractLimit):
 class KaonSpectrum(AbstractLimit):
     r"""K⁺ → μ⁺χφ folded into the peak search of E949: an estimate.
 
-      At every ν₄ mass the search excludes a peak of Br = |U|²_table ρ(m₄) Br(K → μν), ρ the
-      ratio to a massless
-      neutrino. A smooth excess is seen where its part in a window of the muon's momentum about
-      the peak exceeds
-      that; the bound on the total rate is the smallest over the table, by a soft minimum.
+    At every ν₄ mass the search excludes a peak of Br = |U|²_table ρ(m₄) Br(K → μν), with ρ the
+    ratio to a massless neutrino. A smooth excess is seen where its part in a window of the muon's
+    momentum about the peak exceeds that; the bound on the total rate is the smallest over the
+    table, by a soft minimum. `kind` is "estimate": the table is thinned, the efficiency is that of
+    a peak, and the source fits a power-law background instead.
 
-      `kind` is "estimate": the table is thinned, and the efficiency of the search that of a peak.
-    window  full width [MeV] of the muon's momentum that counts as one peak
+    window  full width [MeV] of the muon's momentum that counts as one peak (a choice of ours)
     """
 
     name: str = eqx.field(static=True)

@@ -108,6 +108,10 @@ def solve_freeze_out(
     numbers those of equilibrium at T = m_χ, where annihilation is too slow to keep χ in equilibrium
     until it is non-relativistic (x* < 3, about x_f < 4.5).
 
+    Error of Ω h² 1e-5, besides the inputs. Where freeze-out meets the joint of the published g*s at
+    120 MeV (m_χ about 2 to 4 GeV), the smooth splines of `Plasma` differ from the printed forms by
+    up to 3e-5 of Ω h²; the sources of g*(T) differ by some per cent there.
+
     Against 1709.07001: it takes 1 pb for the target of ⟨σv⟩ and prints 1 pb in its eq. 7 where that
     equation gives 0.62 pb.
 
