@@ -36,8 +36,8 @@ assert abs(float(target.coupling) / 0.25667 - 1) < 1e-4
 # %% [markdown]
 # ## The thermal cross-section
 # With a constant ⟨σv⟩: a self-conjugate particle, and a Dirac one, which needs twice as much
-# because χ and χ̄ share the density. The bump is the QCD transition. The other source of g*(T) is the dotted
-# line. Dark: the portal, whose ⟨σv⟩ falls or rises with temperature.
+# because χ and χ̄ share the density. The bump is the QCD transition. The other source of g*(T)
+# is the dotted line. Dark: the portal, whose ⟨σv⟩ falls or rises with temperature.
 
 # %%
 plasmas = {"-": nj.Plasma.standard(), ":": nj.Plasma.standard("borsanyi")}
@@ -103,7 +103,8 @@ figure2
 # %% [markdown]
 # ## Figure 1: the plane of mass and strength
 # Left m₄ = 10 m_χ, right m₄ = 400 GeV; from top to bottom mixing with e, μ, τ. Above the grey
-# region χ is not overabundant. Beside the figure of the paper direct detection has become a hundred times
+# region χ is not overabundant. Beside the figure of the paper direct detection has become a
+# hundred times
 # stronger, and the muon's mixing is limited ten times better by the electroweak fit.
 
 # %%

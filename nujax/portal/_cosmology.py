@@ -19,8 +19,8 @@ def cutoff_mass(theory: NeutrinoPortal, degrees: Any = 3.36) -> jax.Array:
     """Smallest halo [solar masses] that scattering off neutrinos leaves, for m_φ ≫ m_χ (eq. 17).
 
     M_cut ≃ 1e8 (g*/3.36)^(−7/8) (0.1 GeV/m_χ)^(+15/4) Y^(3/4). The source prints −14/4 for the
-    power of the mass, of the wrong sign: heavier dark matter decouples earlier. 1e7 to 1e9 is the band of
-    interest, more is excluded.
+    power of the mass, of the wrong sign: heavier dark matter decouples earlier. 1e7 to 1e9 is
+    the band of interest, more is excluded.
     """
     mass = (100.0 / theory.dm_mass) ** 3.75
     return 1e8 * (degrees / 3.36) ** -0.875 * mass * theory.y_parameter**0.75
@@ -32,7 +32,8 @@ def effective_neutrinos(dm_mass: Any, degrees: float = 4.0) -> jax.Array:
 
     N_eff = 3.044 (1 + g_s(m_χ/T_D)/5.25)^(4/3): all entropy of χ left at the decoupling of the
     neutrinos (T_D = 2.3 MeV, instantaneous) heats these. g_s = 45(ρ + P)/(2π²T⁴); `degrees` is
-    4 for a Dirac particle, 2 for Majorana. The scalar is heavier and left out, and so is ν₄. Published
+    4 for a Dirac particle, 2 for Majorana. The scalar is heavier and left out, and so is ν₄.
+    Published
     limits with the full decoupling are 10 % off (2202.03515). Raises `ValueError` for masses ≤ 0.
     """
     check_positive("dm_mass", dm_mass)

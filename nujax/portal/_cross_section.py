@@ -6,8 +6,8 @@ Everything is a function of ŝ = s/m_χ², ρ = (m_χ/m_φ)² and x = m_χ/T onl
 
 The average over a fixed rule is three products with constant matrices. The reduced cross-section
 over s is interpolated at 32 Chebyshev nodes of z = 1 − 2m_χ/√s, integrated against the thermal
-weight at 16 values of x, and these are interpolated by a polynomial in t = (x − 2)/(x + 2): smooth in x and ρ,
-error below 5e-8 from x = 1 on (tests/test_portal_cross_section.py).
+weight at 16 values of x, and these are interpolated by a polynomial in t = (x − 2)/(x + 2):
+smooth in x and ρ, error below 5e-8 from x = 1 on (tests/test_portal_cross_section.py).
 """
 
 from __future__ import annotations

@@ -23,8 +23,8 @@ def meson_spectrum(
     + x_χ)
     · λ^½(w, x_φ, x_χ) · [m₄²/(m₄² − w m_M²)]², w = 1 + x_ℓ − x the missing mass² over m_M²,
     x_i = m_i²/m_M²: 1709.07001 eq. 12 (checked against Γ(M → ℓN*) times the width of N*) with
-    the propagator of ν₄, which eq. 12 takes at m₄ → ∞. Zero outside the phase space. For m₄ below m_M − m_ℓ the
-    on-shell ν₄ dominates and this does not describe it.
+    the propagator of ν₄, which eq. 12 takes at m₄ → ∞. Zero outside the phase space. For m₄
+    below m_M − m_ℓ the on-shell ν₄ dominates and this does not describe it.
     """
     lepton = (CHARGED_LEPTON_MASSES[flavour] / meson_mass) ** 2
     scalar, dark = (theory.scalar_mass / meson_mass) ** 2, (theory.dm_mass / meson_mass) ** 2

@@ -3,7 +3,8 @@ r"""Freeze-out as a product of matrices: the method `RiccatiFreezeOut`.
 With Y the yield n/s of χ̄, the rarer one, and Y + η that of χ,
     dY/dL = −λ [Y(Y + η) − Y_eq²],   L = ln x,   λ = (−H dt/dln T) s⟨σv⟩/H,
 is a Riccati equation: Ỹ/Y = p/q with a linear equation for (p, q). A step multiplies by the
-exponential of a 2 × 2 matrix in closed form, whatever the stiffness, so that a fixed mesh through the few
+exponential of a 2 × 2 matrix in closed form, whatever the stiffness, so that a fixed mesh
+through the few
 units of x in which χ leaves equilibrium is enough. Before it Y = Y_eq is forgotten like e^(−20),
 behind it Y_eq² is negligible (e^(−17)) and only ∫λ dL is left.
 """
