@@ -52,7 +52,7 @@ def mixing_limits(flavour: str = "mu", axes: Any = None, source: bool = False) -
         elif limit.name == "invisible Z width":
             curve(limit, limit.name, color="#D55E00")
     axes.axvline(0.01, color="black", ls="-.", lw=0.8)
-    axes.set(xscale="log", yscale="log", xlim=(1e-3, 1e3), ylim=(1e-10, 1.0))
+    axes.set(xscale="log", yscale="log", xlim=(1e-3, 1e3), ylim=(1e-13, 1.0))
     axes.set_xlabel(r"$m_4$ [GeV]")
     axes.set_ylabel(rf"$|U_{{{_NAMES[flavour]}4}}|^2$")
     axes.legend(fontsize=5.5, ncol=2, loc="lower left")
