@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from . import abundance as abundance
     from . import constants as constants
     from . import inference as inference
+    from . import limits as limits
     from . import plot as plot
+    from . import portal as portal
     from . import presets as presets
     from . import units as units
     from .abundance import relic_density as relic_density
@@ -37,6 +39,8 @@ if TYPE_CHECKING:
     from .interactions import StandardModel as StandardModel
     from .interactions import VectorMediator as VectorMediator
     from .plasma import Plasma as Plasma
+    from .portal import NeutrinoPortal as NeutrinoPortal
+    from .portal import solve_freeze_out as solve_freeze_out
     from .production import BoltzmannODE as BoltzmannODE
     from .production import BoltzmannQuadrature as BoltzmannQuadrature
     from .production import ProductionResult as ProductionResult
@@ -73,6 +77,8 @@ _HOME = {
     "ProductionResult": "production",
     "Regime": "production",
     "Status": "production",
+    "NeutrinoPortal": "portal",
+    "solve_freeze_out": "portal",
     "relic_density": "abundance",
     "relic_density_and_status": "abundance",
     "find_relic_couplings": "inference",
@@ -81,7 +87,7 @@ _HOME = {
     "fit": "inference.fit",
     "log_likelihood": "inference.likelihood",
 }
-_MODULES = ("abundance", "constants", "inference", "plot", "presets", "units")
+_MODULES = ("abundance", "constants", "inference", "limits", "plot", "portal", "presets", "units")
 
 __all__ = ["__version__", *_HOME, *_MODULES]  # pyright: ignore[reportUnsupportedDunderAll]
 

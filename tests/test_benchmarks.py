@@ -99,3 +99,20 @@ def test_curve(tmp_path):
     assert checks["roots"] > 128
     assert checks["brentq_difference"] < 1e-6
     assert checks["quad_difference"] < 1e-5
+
+
+@pytest.mark.slow
+def test_freeze_out(tmp_path):
+    """SciPy's Radau agrees to the 1e-4 that is promised; all points are good."""
+    numbers = tmp_path / "numbers.json"
+    done = subprocess.run(
+        [sys.executable, _ROOT / "benchmarks" / "freeze_out.py", "--quick", "--json", numbers],
+        env=os.environ | {"PYTHONPATH": str(_ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, (done.stdout, done.stderr)
+    report = json.loads(numbers.read_text(encoding="utf-8"))
+    assert set(report["rows"]) == {"batch", "gradient", "single", "radau"}
+    assert report["checks"]["radau_difference"] < 1e-4
+    assert report["checks"]["ok"] == 1.0

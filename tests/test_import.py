@@ -35,6 +35,8 @@ def test_jax_is_loaded_late(code):
         (["relic", "--help"], 0),
         (["spectrum", "--help"], 0),
         (["fit", "--help"], 0),
+        (["freeze-out", "--help"], 0),
+        (["freeze-out", "--dm-mass", "10", "--mediator-mass", "30GeV"], 2),
         (["fit", "missing.toml"], 2),
         (["--version"], 0),
         (["relic", "--mass", "7.1", "--sin2-2theta", "7e-11"], 2),

@@ -293,6 +293,48 @@ def fit(config: options.Config, as_json: options.Json = False) -> None:
     raise typer.Exit(finish_fit(report))
 
 
+@app.command(
+    name="freeze-out",
+    epilog="Example: nujax freeze-out --dm-mass 10GeV --mediator-mass 30GeV --coupling 0.25 --json",
+)
+def freeze_out(
+    dm_mass: options.DarkMass,
+    mediator_mass: options.DarkScalarMass,
+    coupling: options.DarkCoupling = None,
+    asymmetry: options.Asymmetry = "0",
+    target: options.DarkTarget = None,
+    heavy_neutrino_mass: options.HeavyMass = None,
+    y_l: options.Yukawa = None,
+    flavour: options.Flavour = "mu",
+    plasma: options.Degrees = None,
+    gradient: options.Gradient = False,
+    as_json: options.Json = False,
+) -> None:
+    """Thermal dark matter through the neutrino portal: Ω h², or the coupling that gives it.
+
+    Without --coupling the coupling is solved for. With --heavy-neutrino-mass or --y-l the point is
+    compared with the limits of experiments.
+    """
+    from . import _freeze_out
+
+    try:
+        request = _freeze_out.read_request(
+            dm_mass=dm_mass,
+            mediator_mass=mediator_mass,
+            coupling=coupling,
+            asymmetry=asymmetry,
+            target=target,
+            plasma=plasma,
+            heavy_neutrino_mass=heavy_neutrino_mass,
+            flavour=flavour,
+            y_l=y_l,
+        )
+    except BadInput as error:
+        _refuse(error)
+    report = _freeze_out.compute(request, gradient)
+    raise typer.Exit(_freeze_out.show(report, as_json))
+
+
 def _load_compute(point: Inputs):
     """JAX and the physics, loaded only after the input has been checked without them."""
     from ._runtime import prepare_jax

@@ -151,6 +151,74 @@ FinalTemperature = Annotated[
         rich_help_panel=_SETUP,
     ),
 ]
+_DARK = "Dark matter"
+DarkMass = Annotated[
+    str,
+    typer.Option(
+        "--dm-mass",
+        metavar="QUANTITY",
+        help="Mass of the dark fermion χ with its unit: 10GeV.",
+        rich_help_panel=_DARK,
+    ),
+]
+DarkScalarMass = Annotated[
+    str,
+    typer.Option(
+        "--mediator-mass",
+        metavar="QUANTITY",
+        help="Mass of the dark scalar φ, above that of χ.",
+        rich_help_panel=_DARK,
+    ),
+]
+DarkCoupling = Annotated[
+    str | None,
+    typer.Option(
+        "--coupling",
+        metavar="NUMBER",
+        help="G = y_L √Σ|U_ℓ4|², the coupling of χ and φ to light neutrinos.",
+        show_default="solved for",
+        rich_help_panel=_DARK,
+    ),
+]
+Asymmetry = Annotated[
+    str,
+    typer.Option(
+        "--asymmetry",
+        metavar="NUMBER",
+        help="η = |n_χ − n_χ̄|/s, conserved.",
+        rich_help_panel=_DARK,
+    ),
+]
+DarkTarget = Annotated[
+    str | None,
+    typer.Option(
+        "--target",
+        metavar="NUMBER",
+        help="Relic density Ω h² wanted, without --coupling.",
+        show_default="0.12",
+        rich_help_panel=_DARK,
+    ),
+]
+HeavyMass = Annotated[
+    str | None,
+    typer.Option(
+        "--heavy-neutrino-mass",
+        metavar="QUANTITY",
+        help="Mass m₄ of the heavy neutrino; asks for the limits.",
+        show_default="10 m_χ",
+        rich_help_panel=_DARK,
+    ),
+]
+Yukawa = Annotated[
+    str | None,
+    typer.Option(
+        "--y-l",
+        metavar="NUMBER",
+        help="y_L; the mixing is then (G/y_L)². Asks for the limits.",
+        show_default="4π",
+        rich_help_panel=_DARK,
+    ),
+]
 _PLANE = "Plane of the curve"
 MassOrRange = Annotated[
     str | None,

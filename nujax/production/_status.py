@@ -1,4 +1,4 @@
-"""How a point went: one of four words, carried as an integer through jit and vmap."""
+"""How a point went: one word, carried as an integer through jit and vmap."""
 
 from __future__ import annotations
 
@@ -12,9 +12,12 @@ class Status(enum.IntEnum):
     under_resolved  a resonance was not resolved: do not use the numbers
     max_steps       an ODE solver ran out of steps: do not use the numbers
     non_finite      a number is not finite (theory outside the range of the tables, float32 …)
+    no_freeze_out   thermal dark matter that annihilates too slowly to be in equilibrium until it is
+                    non-relativistic: its abundance is not that of freeze-out
     """
 
     ok = 0
     under_resolved = 1
     max_steps = 2
     non_finite = 3
+    no_freeze_out = 4

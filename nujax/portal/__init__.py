@@ -1,0 +1,31 @@
+"""Thermal dark matter through the Dirac neutrino portal (1709.07001)."""
+
+from ._cosmology import cutoff_mass as cutoff_mass
+from ._cosmology import effective_neutrinos as effective_neutrinos
+from ._cross_section import cross_section as cross_section
+from ._decays import HeavyNeutrinoWidths as HeavyNeutrinoWidths
+from ._decays import heavy_neutrino_widths as heavy_neutrino_widths
+from ._decays import mixing_of_weak_branching as mixing_of_weak_branching
+from ._decays import natural_yukawa as natural_yukawa
+from ._decays import scalar_width as scalar_width
+from ._decays import strength as strength
+from ._estimate import Estimate as Estimate
+from ._estimate import estimate_freeze_out as estimate_freeze_out
+from ._freeze_out import CM3_PER_S as CM3_PER_S
+from ._freeze_out import FreezeOutResult as FreezeOutResult
+from ._freeze_out import relic_density_of_cross_section as relic_density_of_cross_section
+from ._freeze_out import solve_freeze_out as solve_freeze_out
+from ._freeze_out import thermal_average as thermal_average
+from ._freeze_out import thermal_relic_density as thermal_relic_density
+from ._loop import loop_function as loop_function
+from ._loop import nucleon_cross_section as nucleon_cross_section
+from ._loop import z_coupling as z_coupling
+from ._meson import meson_spectrum as meson_spectrum
+from ._meson import three_body_branching as three_body_branching
+from ._method import AbstractFreezeOutMethod as AbstractFreezeOutMethod
+from ._method import RiccatiFreezeOut as RiccatiFreezeOut
+from ._ode import FreezeOutODE as FreezeOutODE
+from ._target import ThermalTarget as ThermalTarget
+from ._target import thermal_cross_section as thermal_cross_section
+from ._target import thermal_target as thermal_target
+from ._theory import NeutrinoPortal as NeutrinoPortal
