@@ -12,6 +12,10 @@ from typing import Any
 import jax
 
 
+class EngineError(RuntimeError):
+    """The machines of an engine fail again and again; what is finished is in the store."""
+
+
 class AbstractEngine(abc.ABC):
     """Runs a task, a function of a number, for each of many numbers."""
 
@@ -126,7 +130,13 @@ class DaskEngine(AbstractEngine):
                 return
             future = next(results)
             under_way -= 1
-            yield future.result()
+            try:
+                result = future.result()
+            except distributed.KilledWorker as error:
+                raise EngineError(
+                    f"The cluster gave up on a chunk, whose workers died: {error}. Resume the scan."
+                ) from error
+            yield result
 
 
 def _cores() -> int:

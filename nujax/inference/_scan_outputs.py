@@ -27,7 +27,7 @@ class Computed(NamedTuple):
 
     theory: Theory
     relic_density: jax.Array
-    mean_momentum: jax.Array
+    mean_momentum: jax.Array | None
     error_estimate: jax.Array
     status_code: jax.Array
     slopes: dict[str, jax.Array] | None = None
@@ -46,7 +46,8 @@ class Variable(NamedTuple):
 class Output(NamedTuple):
     """One output: a function of what is computed, of one point.
 
-    needs  "moments"  Ω h², ⟨x⟩, status; microseconds a point
+    needs  "moments"  Ω h², its error and status; microseconds a point
+           "momentum" ⟨x⟩; hardly longer, but for derivatives
            "slopes"   d ln Ω h²/d ln of every parameter; ten times as long
            "result"   the `ProductionResult` with its spectrum; a millisecond a point
     """
@@ -94,7 +95,7 @@ OUTPUTS: dict[str, Output] = {
         lambda c: c.relic_density, "moments", _number("relic density Omega h^2")
     ),
     "mean_momentum": Output(
-        lambda c: c.mean_momentum, "moments", _number("mean comoving momentum <p/T> at T_final")
+        lambda c: c.mean_momentum, "momentum", _number("mean comoving momentum <p/T> at T_final")
     ),
     "error_estimate": Output(
         lambda c: c.error_estimate, "moments", _number("relative error estimate of Omega h^2")
@@ -126,7 +127,7 @@ def needs_of(outputs: tuple[str, ...]) -> set[str]:
 @eqx.filter_jit
 def evaluate_block(
     theory: Theory,
-    values: jax.Array,
+    values: jax.Array | np.ndarray,
     names: tuple[str, ...],
     outputs: tuple[str, ...],
     x: tuple[float, ...],
@@ -137,12 +138,11 @@ def evaluate_block(
     same block always gives the same numbers.
     """
     needs = needs_of(outputs)
-    slopes = "slopes" in needs
     grid = np.asarray(x)
 
     def quick(row):
         point = with_values(theory, {name: row[i] for i, name in enumerate(names)})
-        return _computed(point, slopes)
+        return _computed(point, "momentum" in needs, "slopes" in needs)
 
     computed = jax.vmap(quick)(values)
     status, found = computed.status_code, {}
@@ -174,17 +174,24 @@ def evaluate_block(
     return found | {"status": status}
 
 
-def _computed(theory: Theory, slopes: bool) -> Computed:
-    """The moments of one point, and their logarithmic derivatives where asked for."""
+def _computed(theory: Theory, momentum: bool, slopes: bool) -> Computed:
+    """The moments of one point, and the logarithmic derivatives of Ω h² where asked for."""
 
     def solved(shifts):
         # Parameter = value e^shift: at shift 0 the derivative is the logarithmic one.
         present = values_of(theory)
         shifted = with_values(theory, {n: present[n] * jnp.exp(s) for n, s in shifts.items()})
-        m = shifted.method.moments(shifted.sterile, shifted.interaction, shifted.plasma)
+        physics = shifted.sterile, shifted.interaction, shifted.plasma
+        m = shifted.method.moments(*physics, outputs=2 if momentum else 1)
+        mean = m.momentum / m.number if momentum and m.momentum is not None else None
         yield_ = comoving_yield(m.number, shifted.plasma.entropy_degrees(m.T_final))
         density = relic_density_of_yield(shifted.sterile.mass, yield_, shifted.plasma)
-        rest = density, m.momentum / m.number, m.error_estimate, m.status_code
+        rest = {
+            "relic_density": density,
+            "mean_momentum": mean,
+            "error_estimate": m.error_estimate,
+            "status_code": m.status_code,
+        }
         return jnp.log(density), rest
 
     if not slopes:
@@ -192,4 +199,4 @@ def _computed(theory: Theory, slopes: bool) -> Computed:
     else:
         zeros = {name: jnp.zeros_like(value) for name, value in values_of(theory).items()}
         gradient, rest = jax.grad(solved, has_aux=True)(zeros)
-    return Computed(theory, *rest, slopes=gradient)
+    return Computed(theory, slopes=gradient, **rest)

@@ -108,6 +108,7 @@ class Store:
             int(attributes[name])  # type: ignore[arg-type]
             for name in ("points", "block", "chunk")
         )
+        self.allowed_flagged = float(attributes["allowed_flagged"])  # type: ignore[arg-type]
         self.shape = tuple(attributes["shape"])  # type: ignore[arg-type]
         self.axes = tuple(attributes["axes"])  # type: ignore[arg-type]
         self._names = tuple(attributes["columns"])  # type: ignore[arg-type]
@@ -132,7 +133,7 @@ class Store:
         files = {}
         for name in self._names:
             array = self._array(name)
-            array[first:last] = data[name]
+            array[first:last] = np.asarray(data[name], dtype=array.dtype)
             path = self._region(name, chunk, array.ndim)
             files[str(path.relative_to(self.path))] = list(_to_disk(path))
         mark = Mark(chunk, last - first, dict(statuses), self._whereabouts(where), files)
@@ -257,6 +258,7 @@ def create_store(path: Path | str, plan: Any, columns: list[Column], where: dict
             "nujax_scan_format": _FORMAT,
             "configuration": json.dumps(plan.configuration),
             "environment": json.dumps(where),
+            "allowed_flagged": plan.allowed_flagged,
             "sampling": plan.sampling,
             "points": plan.points,
             "block": plan.block,

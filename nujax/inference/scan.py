@@ -23,10 +23,12 @@ from typing import Any
 from ._sampling import Range as Range
 from ._scan_engine import AbstractEngine as AbstractEngine
 from ._scan_engine import DaskEngine as DaskEngine
+from ._scan_engine import EngineError as EngineError
 from ._scan_engine import LocalEngine as LocalEngine
+from ._scan_identity import differences
 from ._scan_layout import columns_of
 from ._scan_outputs import OUTPUTS as OUTPUTS
-from ._scan_setup import Plan, differences, plan_of
+from ._scan_setup import Plan, plan_of
 from ._scan_setup import Scan as Scan
 from ._scan_setup import Solve as Solve
 from ._scan_store import Mark, Store, Survey, create_store
@@ -70,6 +72,7 @@ class ScanReport:
     damaged: dict[int, str] = field(default_factory=dict)
     interrupted: bool = False
     seconds: float = 0.0
+    allowed_flagged: float = 0.05
 
     @property
     def complete(self) -> bool:
@@ -80,6 +83,11 @@ class ScanReport:
     def flagged(self) -> int:
         """Finished points with a status other than ok."""
         return self.points_done - self.statuses.get("ok", 0)
+
+    @property
+    def failed(self) -> bool:
+        """More of the finished points are flagged than the scan allows."""
+        return self.flagged > self.allowed_flagged * self.points_done
 
 
 def scan(
@@ -102,7 +110,8 @@ def scan(
 
     Raises `ValueError` for a scan that makes no sense, `StoreError` (a `ValueError`) for a store
     of another scan, one that another process writes to, or too little room, `OSError` with the
-    number of finished chunks where writing fails, and `ImportError` where zarr is missing.
+    number of finished chunks where writing fails, `ImportError` where zarr is missing, and
+    `EngineError` where a cluster gives up.
     """
     started = time.monotonic()
     path = Path(store).absolute()
@@ -132,12 +141,13 @@ def scan_status(store: Path | str) -> ScanReport:
 
     Raises `StoreError` if it is no store of a scan.
     """
-    survey = Store(store).survey()
+    kept = Store(store)
+    survey = kept.survey()
     marks = survey.done.values()
     points = sum(mark.points for mark in marks)
     return ScanReport(
         str(store), survey.points, survey.chunks, points, len(marks), 0, survey.statuses,
-        survey.damaged,
+        survey.damaged, allowed_flagged=kept.allowed_flagged,
     )  # fmt: skip
 
 
@@ -244,6 +254,7 @@ class _Tally:
             points_done=self.points, chunks_done=self.chunks, chunks_computed=self.computed,
             statuses=dict(self.statuses), damaged=dict(self.damaged),
             interrupted=interrupted and not complete, seconds=time.monotonic() - self.started,
+            allowed_flagged=self.plan.allowed_flagged,
         )  # fmt: skip
 
 
