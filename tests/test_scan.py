@@ -212,11 +212,11 @@ def test_conditioned_scan_finds_all_roots(tmp_path):
         u = np.sort(roots[np.abs(roots.imag) < 1e-9].real)
         u = u[(u > low) & (u < high)]
         assert data.root_count[k] == len(u)
-        # Roots are polished until Ω h² is right to 1e-7; at a fold it hardly changes with λ.
+        # Secants stop after a step of 1e-5, whose rest is small but for the neighbourhood of folds.
         found = data.coupling[k, : len(u)].values
         np.testing.assert_allclose(found, 1e-3 * np.exp(u), rtol=1e-5)
         miss = toy.log_ratio(data.sin2_2theta.values[k], data.mediator_mass.values[k], found)
-        np.testing.assert_allclose(miss, 0.0, atol=1e-7)
+        np.testing.assert_allclose(miss, 0.0, atol=1e-6)
         assert np.isnan(data.coupling[k, len(u) :]).all()
     assert set(np.unique(data.root_count)) == {1, 3}
     assert data.coupling.dims == ("point", "root")
