@@ -29,6 +29,16 @@ def toy_scan(points=200, **changes):
     return nj.Scan(*theory, parameters, points=points, chunk=16, **options, **changes)
 
 
+def many_chunks():
+    """The toy with what would take long of a real theory, so that chunks are small: 200."""
+    theory, options = toy.theory()
+    parameters = {"sin2_2theta": nj.Range(1e-10, 1e-8), "coupling": nj.Range(1e-4, 0.2)}
+    return nj.Scan(
+        *theory, parameters, points=25600, chunk=128, outputs=("relic_density", "gradients"),
+        method=options["method"],
+    )  # fmt: skip
+
+
 def content(store):
     """Every file of a store but the empty one that is the lock."""
     files = {
@@ -302,14 +312,14 @@ import jax
 jax.config.update("jax_enable_x64", True)
 sys.path.insert(0, sys.argv[2])
 import nujax as nj
-from test_scan_store import toy_scan
-nj.scan(toy_scan(6400), sys.argv[1], resume=True)
+from test_scan_store import many_chunks
+nj.scan(many_chunks(), sys.argv[1], resume=True)
 """
 
 
 @pytest.mark.slow
 def test_twenty_kills(tmp_path):
-    """kill -9 at twenty random moments of a scan of 400 chunks; the last run ends it.
+    """kill -9 at twenty random moments of a scan of 200 chunks; the last run ends it.
 
     Every byte is then that of an undisturbed run, and no finished chunk was ever lost.
     """
@@ -329,7 +339,7 @@ def test_twenty_kills(tmp_path):
         assert done < now.chunks_done < now.chunks
         done = now.chunks_done
     subprocess.run(command, check=True)
-    nj.scan(toy_scan(6400), tmp_path / "undisturbed.zarr")
+    nj.scan(many_chunks(), tmp_path / "undisturbed.zarr")
     assert content(path) == content(tmp_path / "undisturbed.zarr")
 
 

@@ -1,0 +1,52 @@
+"""A Dask cluster does what the loop does, also when a worker is killed in the middle."""
+
+import os
+import signal
+
+import pytest
+from test_scan_store import content, many_chunks, toy_scan
+
+import nujax as nj
+from nujax.inference import DaskEngine, LocalEngine
+
+distributed = pytest.importorskip("distributed")
+
+
+def test_worker_threads_of_this_process(tmp_path):
+    """The same bytes as the loop; only numbers of chunks and a small task travel."""
+    nj.scan(toy_scan(), tmp_path / "loop.zarr", engine=LocalEngine(1))
+    cluster = distributed.LocalCluster(
+        n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None
+    )
+    with cluster, distributed.Client(cluster, set_as_default=False) as client:
+        report = nj.scan(toy_scan(), tmp_path / "dask.zarr", engine=DaskEngine(client))
+    assert report.complete
+    assert content(tmp_path / "dask.zarr") == content(tmp_path / "loop.zarr")
+
+
+@pytest.mark.slow
+def test_a_worker_killed_in_the_middle(tmp_path):
+    """kill -9 of one of two worker processes: its chunks go to others, and no byte differs."""
+    killed = []
+    cluster = distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
+    )
+    with cluster, distributed.Client(cluster, set_as_default=False) as client:
+        workers = list(client.run(os.getpid).values())
+
+        def kill_one(report):
+            if report.chunks_done >= 20 and not killed:
+                killed.append(report.chunks_done)
+                os.kill(workers[0], signal.SIGKILL)
+
+        report = nj.scan(
+            many_chunks(),
+            tmp_path / "dask.zarr",
+            engine=DaskEngine(cluster.scheduler_address),
+            progress=kill_one,
+        )
+    assert killed
+    assert killed[0] < report.chunks - 20
+    assert report.complete
+    nj.scan(many_chunks(), tmp_path / "loop.zarr")
+    assert content(tmp_path / "dask.zarr") == content(tmp_path / "loop.zarr")
