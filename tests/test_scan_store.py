@@ -306,7 +306,7 @@ def test_marks_say_what_and_where(tmp_path):
         assert where["nujax"] == nj.__version__
 
 
-_WRITER = """
+WRITER = """
 import sys
 import jax
 jax.config.update("jax_enable_x64", True)
@@ -324,7 +324,7 @@ def test_twenty_kills(tmp_path):
     Every byte is then that of an undisturbed run, and no finished chunk was ever lost.
     """
     path, moments = tmp_path / "out.zarr", random.Random(20)
-    command = [sys.executable, "-c", _WRITER, str(path), str(_TESTS)]
+    command = [sys.executable, "-c", WRITER, str(path), str(_TESTS)]
     done, kills = 0, 0
     while kills < 20:
         with subprocess.Popen(command) as writer:

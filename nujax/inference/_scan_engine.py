@@ -5,6 +5,7 @@ from __future__ import annotations
 import abc
 import os
 import queue
+import uuid
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from typing import Any
@@ -44,7 +45,7 @@ class LocalEngine(AbstractEngine):
         if self.threads is not None:
             threads = self.threads
         else:
-            threads = _cores() if devices[0].platform == "cpu" else 2 * len(devices)
+            threads = usable_cores() if devices[0].platform == "cpu" else 2 * len(devices)
         free: queue.SimpleQueue = queue.SimpleQueue()
         for k in range(threads):
             free.put(devices[k % len(devices)])
@@ -124,7 +125,8 @@ class DaskEngine(AbstractEngine):
                 if number is None:
                     left = False
                     break
-                results.add(client.submit(task, number, pure=False))
+                key = f"chunk-{number}-{uuid.uuid4().hex}"
+                results.add(client.submit(task, number, key=key, pure=False))
                 under_way += 1
             if not under_way:
                 return
@@ -139,7 +141,8 @@ class DaskEngine(AbstractEngine):
             yield result
 
 
-def _cores() -> int:
+def usable_cores() -> int:
+    """Cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

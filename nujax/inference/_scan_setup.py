@@ -2,7 +2,9 @@ r"""A scan as the user writes it, checked, and as chunks of points.
 
 A scan of N points is a list of chunks, a chunk a few blocks, a block what one call of a compiled
 function takes. Blocks begin at multiples of their size, counted over the whole scan, so that every
-number is the same whatever the chunks and the order they are done in.
+number is the same to the last bit, whatever the chunks, the order they are done in and who does
+them, on machines of one kind: same processor, versions and number of threads. Between others the
+last digits may differ, by 1e-14 or so; the store keeps who computed what.
 """
 
 from __future__ import annotations

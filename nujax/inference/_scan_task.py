@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib.metadata
+import os
 import platform
 import threading
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from .. import __version__
 from ..production import Status
 from ._columns import find_in_columns
 from ._problem import Problem
+from ._scan_engine import usable_cores
 from ._scan_layout import MOST_ROOTS
 from ._scan_outputs import evaluate_block
 from ._scan_setup import Plan
@@ -125,11 +127,16 @@ def _roots(plan: Plan, rows: np.ndarray) -> dict[str, np.ndarray]:
 
 @functools.lru_cache(maxsize=1)
 def environment() -> dict[str, str]:
-    """Versions and device of this process, for the record."""
+    """Versions and device of this process, for the record.
+
+    On a CPU the compiler arranges sums by the number of threads, so that the last digits may depend
+    on it: Dask gives its workers one by `OMP_NUM_THREADS`, which XLA heeds.
+    """
     device = jax.local_devices()[0]
     packages = ("jax", "jaxlib", "equinox", "numpy", "scipy", "zarr")
     return {
         "device": f"{device.platform} ({device.device_kind})",
+        "threads": os.environ.get("OMP_NUM_THREADS") or str(usable_cores()),
         "machine": f"{platform.system()} {platform.machine()}",
         "Python": platform.python_version(),
         "nujax": __version__,
