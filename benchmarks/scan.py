@@ -34,12 +34,12 @@ def main() -> None:
     from nujax.inference import scan_status
 
     jax.config.update("jax_enable_x64", True)
-    report = Report("wall")
+    report = Report("cpu")
     environment = measuring.environment()
     report.say(", ".join(f"{name} {text}" for name, text in environment.items()))
     points = 20_000 if options.quick else int(options.points)
     repeats = 1 if options.quick else 3
-    report.say(f"{len(cores)} core(s); CPU time is of all threads of this process together")
+    report.say(f"{len(cores)} core(s); CPU time, and ratios of it, of all threads together")
     report.heading()
 
     folder = Path(tempfile.mkdtemp())
@@ -119,13 +119,15 @@ def _compare_dask(report: Report, folder: Path, quick: bool) -> None:
 
     repeats = 1 if quick else 3
     times = measuring.measure(lambda: run(LocalEngine(4)), repeats)
-    report.row("loop", "store, 4 threads", points, times)
+    report.row("loop", "store, 4 threads", points, times, base="")
     cluster = distributed.LocalCluster(
         n_workers=4, threads_per_worker=1, processes=True, dashboard_address=None
     )
     with cluster, distributed.Client(cluster, set_as_default=False) as client:
         times = measuring.measure(lambda: run(DaskEngine(client)), repeats)
-    report.row("dask", "store, 4 workers of Dask", points, times, base="loop")
+    report.row("dask", "store, 4 workers of Dask", points, times, base="")  # CPU time elsewhere
+    ratio = min(times.wall) / (report.rows["loop"]["wall_min_us"] * points / 1e6)
+    report.check("dask_ratio", "wall time of Dask's workers over that of threads", ratio)
 
 
 if __name__ == "__main__":

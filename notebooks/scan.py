@@ -133,8 +133,9 @@ alone = np.array(
 axes.plot(found.mass / keV, 1e-9 * 0.12 / alone, "k-", label="no mediator (Dodelson–Widrow)")
 axes.set(
     xscale="log", yscale="log", xlabel="m₄ [keV]", ylabel="sin²2θ", ylim=(1e-13, 1e-7),
-    title="hatched: a scalar of 10 MeV to 10 GeV makes all of dark matter",
+    xlim=(1.0, 50.0),
 )  # fmt: skip
+axes.set_title("hatched: a scalar of 10 MeV to 10 GeV makes all of dark matter", fontsize=10)
 axes.legend(loc="lower left", fontsize=8)
 figure.colorbar(mesh, label="most couplings at one mediator mass", ticks=range(5))
 figure.savefig("scan_region.png", dpi=160)
