@@ -157,6 +157,10 @@ class Store:
             raise StoreError(
                 f"Another process is writing to {self.path}. Wait for it, or stop it first."
             ) from None
+        except OSError as error:
+            raise StoreError(
+                f"Argument `store` must be writable, but {self.path} is not ({error.strerror})."
+            ) from None
         try:
             self._sweep()
             yield

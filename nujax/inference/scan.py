@@ -132,6 +132,8 @@ def scan(
                     if progress is not None:
                         progress(tally.report())
             except OSError as error:
+                if error.errno not in _DISK:
+                    raise
                 raise _explained(error, tally.report()) from error
             return tally.report(interrupted=stopped())
 
@@ -284,9 +286,8 @@ def _interruptible() -> Iterator[Callable[[], bool]]:
 
 
 def _explained(error: OSError, report: ScanReport) -> OSError:
-    words = _DISK.get(error.errno or 0, error.strerror or str(error))
     return OSError(
         error.errno,
-        f"Writing to {report.store} failed: {words}. {report.chunks_done} of {report.chunks} "
+        f"Writing to {report.store} failed: {_DISK[error.errno or 0]}. {report.chunks_done} of {report.chunks} "
         "chunks are done; make room and resume",
     )
