@@ -288,6 +288,6 @@ def _interruptible() -> Iterator[Callable[[], bool]]:
 def _explained(error: OSError, report: ScanReport) -> OSError:
     return OSError(
         error.errno,
-        f"Writing to {report.store} failed: {_DISK[error.errno or 0]}. {report.chunks_done} of {report.chunks} "
-        "chunks are done; make room and resume",
+        f"Writing to {report.store} failed: {_DISK[error.errno or 0]}. {report.chunks_done} of "
+        f"{report.chunks} chunks are done; make room and resume",
     )
