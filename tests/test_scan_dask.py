@@ -15,6 +15,15 @@ from nujax.inference import DaskEngine, LocalEngine
 distributed = pytest.importorskip("distributed")
 
 
+@pytest.fixture(autouse=True)
+def _environment():
+    """Dask leaves `OMP_NUM_THREADS=1` in the environment, which later processes would heed."""
+    before = dict(os.environ)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
+
+
 def test_worker_threads_of_this_process(tmp_path):
     """The same bytes as the loop; only numbers of chunks and a small task travel."""
     nj.scan(toy_scan(), tmp_path / "loop.zarr", engine=LocalEngine(1))
