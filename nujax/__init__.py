@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     from .inference import trace_relic_curve as trace_relic_curve
     from .inference.fit import fit as fit
     from .inference.likelihood import log_likelihood as log_likelihood
+    from .inference.scan import Range as Range
+    from .inference.scan import Scan as Scan
+    from .inference.scan import open_scan as open_scan
+    from .inference.scan import scan as scan
     from .interactions import AbstractInteraction as AbstractInteraction
     from .interactions import BMinusL as BMinusL
     from .interactions import HiddenForce as HiddenForce
@@ -86,6 +90,10 @@ _HOME = {
     "trace_relic_curve": "inference",
     "fit": "inference.fit",
     "log_likelihood": "inference.likelihood",
+    "Scan": "inference.scan",
+    "Range": "inference.scan",
+    "scan": "inference.scan",
+    "open_scan": "inference.scan",
 }
 _MODULES = ("abundance", "constants", "inference", "limits", "plot", "portal", "presets", "units")
 

@@ -84,6 +84,24 @@ def test_fit(tmp_path):
 
 
 @pytest.mark.slow
+def test_scan(tmp_path):
+    """Every row is there, and what was measured was a whole scan."""
+    numbers = tmp_path / "numbers.json"
+    done = subprocess.run(
+        [sys.executable, _ROOT / "benchmarks" / "scan.py", "--quick", "--json", numbers],
+        env=os.environ | {"PYTHONPATH": str(_ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, (done.stdout, done.stderr)
+    rows = json.loads(numbers.read_text(encoding="utf-8"))["rows"]
+    assert set(rows) == {
+        *("memory_float64", "store_float64", "memory_float32", "store_float32", "status"),
+    }
+    assert all(row["points"] == 20_000 for row in rows.values())
+
+
+@pytest.mark.slow
 def test_curve(tmp_path):
     """SciPy's roots of nujax's Ω h², and of its own, are those of nujax."""
     numbers = tmp_path / "numbers.json"

@@ -20,7 +20,7 @@ def _run(code: str) -> str:
     [
         "import nujax; dir(nujax); nujax.__version__",
         "import nujax.cli",
-        "import nujax.cli._inputs, nujax.cli._report, nujax.cli._config",
+        "import nujax.cli._inputs, nujax.cli._report, nujax.cli._config, nujax.cli._scan_config",
         "from nujax import constants, units; import nujax; nujax.units.keV",
     ],
 )
@@ -38,6 +38,9 @@ def test_jax_is_loaded_late(code):
         (["freeze-out", "--help"], 0),
         (["freeze-out", "--dm-mass", "10", "--mediator-mass", "30GeV"], 2),
         (["fit", "missing.toml"], 2),
+        (["scan", "--help"], 0),
+        (["scan", "missing.toml", "--store", "out.zarr"], 2),
+        (["scan", "--status", "missing.zarr"], 2),
         (["--version"], 0),
         (["relic", "--mass", "7.1", "--sin2-2theta", "7e-11"], 2),
     ],

@@ -31,7 +31,7 @@ _COMMANDS = [line[line.index("nujax ") :] for line in _SHELL if re.search(r"(^|/
 
 
 def test_every_block_is_of_a_kind_that_is_checked():
-    assert {language for language, _ in _BLOCKS} <= {"python", "bash", "console", "toml"}
+    assert {language for language, _ in _BLOCKS} <= {"python", "bash", "console", "toml", "text"}
     assert _lines("python")
     # A shell line is a nujax command, alone or after its installation, or the test command.
     for line in _SHELL:

@@ -22,6 +22,7 @@ from ._report import (
     print_json,
     print_tables,
 )
+from ._scan_config import read_scan
 
 app = typer.Typer(
     name="nujax",
@@ -333,6 +334,59 @@ def freeze_out(
         _refuse(error)
     report = _freeze_out.compute(request, gradient)
     raise typer.Exit(_freeze_out.show(report, as_json))
+
+
+@app.command(
+    epilog="Example: nujax scan scan.toml --store out.zarr; later nujax scan --status out.zarr"
+)
+def scan(
+    config: options.ScanConfig = None,
+    store: options.StoreFolder = None,
+    resume: options.Resume = False,
+    dask: options.Dask = None,
+    status: options.StatusOf = None,
+    as_json: options.Json = False,
+) -> None:
+    """Many points into a Zarr store that can be killed at any moment and resumed.
+
+    Exit code: 0 complete; 1 more points flagged than `scan.allowed_flagged` (5 %), or, with
+    --status, not complete; 2 bad input or disk; 130 interrupted by Ctrl-C.
+    """
+    try:
+        if status is not None:
+            if config is not None or store is not None or resume or dask is not None:
+                raise BadInput("Argument `status` must be given alone.")
+            if not status.exists():
+                raise BadInput(f"Argument `status` must be a store, but {status} does not exist.")
+            setup = None
+        else:
+            for name, value in (("config", config), ("store", store)):
+                if value is None:
+                    raise BadInput(f"Argument `{name}` must be given, but is missing.")
+            assert config is not None
+            setup = read_scan(config)
+    except BadInput as error:
+        _refuse(error)
+    from . import _scan
+
+    try:
+        if setup is None:
+            assert status is not None
+            report = _scan.run_status(status)
+        else:
+            assert store is not None
+            _load_compute(setup.inputs)
+            report = _scan.run_scan(setup, store, resume=resume, dask=dask)
+    except BadInput as error:
+        _refuse(error)
+    except _scan.Failed as error:
+        message(str(error))
+        raise typer.Exit(1) from None
+    if as_json:
+        print_json(report)
+    else:
+        _scan.print_scan(report)
+    raise typer.Exit(_scan.finish_scan(report, status=setup is None))
 
 
 def _load_compute(point: Inputs):

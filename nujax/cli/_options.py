@@ -318,3 +318,48 @@ Config = Annotated[
         show_default=False,
     ),
 ]
+_SCAN = "Scan"
+ScanConfig = Annotated[
+    Path | None,
+    typer.Argument(
+        metavar="CONFIG.toml",
+        help="Tables [sterile], [mediator], [inputs], [scan] and [scan.parameters].",
+        show_default=False,
+    ),
+]
+StoreFolder = Annotated[
+    Path | None,
+    typer.Option(
+        "--store",
+        metavar="FOLDER",
+        help="Zarr store to make, out.zarr for example.",
+        rich_help_panel=_SCAN,
+    ),
+]
+Resume = Annotated[
+    bool,
+    typer.Option(
+        "--resume",
+        help="Go on with a store of the same scan, if it exists.",
+        rich_help_panel=_SCAN,
+    ),
+]
+Dask = Annotated[
+    str | None,
+    typer.Option(
+        "--dask",
+        metavar="ADDRESS",
+        help="Scheduler of a Dask cluster, tcp://host:8786 for example.",
+        show_default="this machine",
+        rich_help_panel=_SCAN,
+    ),
+]
+StatusOf = Annotated[
+    Path | None,
+    typer.Option(
+        "--status",
+        metavar="STORE",
+        help="Only say how far a store is, and check all its files.",
+        rich_help_panel=_SCAN,
+    ),
+]

@@ -1,4 +1,4 @@
-"""Roots, curves and fits of the relic density; knows production only through its one entry."""
+"""Roots, curves, fits and scans of Ω h²; knows production only through its one entry."""
 
 from ._fit_loop import FitStatus as FitStatus
 from ._fit_result import FitResult as FitResult
@@ -17,3 +17,14 @@ from .roots import Roots as Roots
 from .roots import find_relic_couplings as find_relic_couplings
 from .roots import find_roots as find_roots
 from .roots import relic_coupling as relic_coupling
+from .scan import OUTPUTS as OUTPUTS
+from .scan import DaskEngine as DaskEngine
+from .scan import LocalEngine as LocalEngine
+from .scan import Range as Range
+from .scan import Scan as Scan
+from .scan import ScanReport as ScanReport
+from .scan import Solve as Solve
+from .scan import StoreError as StoreError
+from .scan import open_scan as open_scan
+from .scan import scan as scan
+from .scan import scan_status as scan_status

@@ -30,7 +30,7 @@ class Roots(NamedTuple):
     """Flat list of roots, ordered by column and then by θ₁ (NumPy)."""
 
     column: np.ndarray  # [R] index into θ₀
-    theta: np.ndarray  # [R, 2]
+    theta: np.ndarray  # [R, 2], or [R, K + 1]
     status: np.ndarray  # [R] codes of `Status`
     uncertain: np.ndarray  # [columns] True where values near the target could not be computed
 
@@ -38,11 +38,14 @@ class Roots(NamedTuple):
 def find_in_columns(
     problem: Problem, across: np.ndarray, low: float, high: float, log_target: float
 ) -> Roots:
-    """All roots with `low` ≤ θ₁ ≤ `high` in the columns θ₀ = `across` [columns]."""
+    """All roots with `low` ≤ θ₁ ≤ `high` in the columns θ₀ = `across` [columns].
+
+    Where other parameters differ between the columns, too, θ₀ is a vector: `across` [columns, K].
+    """
     search = _Search(problem, np.asarray(across, float), low, high, log_target)
     column, theta1, status = search.polish(search.brackets())
     order = np.lexsort((theta1, column))
-    theta = np.stack([search.across[column], theta1], axis=1)[order]
+    theta = np.column_stack([search.across[column], theta1])[order]
     return Roots(column[order], theta, status[order], search.uncertain)
 
 
@@ -61,7 +64,7 @@ class _Search:
 
     def evaluate(self, how, column, theta1):
         """(y, error, status) at points."""
-        result = how(np.stack([self.across[column], theta1], axis=1))
+        result = how(np.column_stack([self.across[column], theta1]))
         y = result.log_density - self.log_target
         finite = np.isfinite(y)
         error = np.log1p(np.where(finite, np.abs(result.error), np.inf))
