@@ -133,7 +133,10 @@ for damping in (1e-2, 1e-1, 1.0, 1e1, 1e2):
 #
 # For Δm² ~ 1 eV² production takes place at 1 to 30 MeV, mixings are not small and Γ/H may be.
 # ΔN_eff at 1 MeV with C_α(T, p/T), massive electrons and g*(T); with inverted ordering every
-# neutrino and antineutrino passes a resonance.
+# neutrino and antineutrino passes a resonance. Published solutions of these equations (1204.5861,
+# made with what became the code LASAGNA; 1905.11290 with three flavours) find complete
+# thermalisation without lepton asymmetry in the region of Δm² ~ 1 eV², sin²2θ ~ 0.1 that
+# oscillation experiments hint at, and so do we; no other point is compared by number.
 
 # %%
 dm2 = np.geomspace(1e-2, 1e2, 9)
@@ -163,6 +166,7 @@ for axes, ordering in zip(panels, ("normal", "inverted"), strict=True):
     axes.contour(mixings, dm2, values, [0.2], colors="w")
     axes.set(xscale="log", yscale="log", xlabel=r"sin²2θ", title=f"{ordering} ordering")
     print(ordering, "ΔN_eff at 1 eV², s² = 1e-3:", round(float(values[4, 4]), 4))
+    assert values[4, -1] > 0.97  # 1 eV², s² = 0.1
     assert np.all(np.diff(values, axis=1) > -1e-3)  # more mixing, more neutrinos
 panels[0].set(ylabel=r"|Δm²| [eV²]")
 figure.colorbar(mesh, ax=panels, label=r"$\Delta N_{\rm eff}$ at 1 MeV (white: 0.2)")

@@ -25,6 +25,7 @@ def bands(curve):
     return uncertainty_bands(curve, sigma=0.002)
 
 
+@pytest.mark.slow
 def test_measured_density(curve, bands):
     (points,), branch = bands["relic_density"].high, curve.branches[0]
     assert np.all(np.isfinite(points))  # at the folds too

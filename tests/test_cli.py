@@ -275,6 +275,7 @@ def _result(status="ok", relic_density=0.1, error_estimate=1e-9):
         relic_density=relic_density,
         mean_momentum=3.0,
         comoving_yield=1e-5,
+        delta_n_eff=1e-5,
         status=SimpleNamespace(name=status),
         error_estimate=error_estimate,
         regime=_Regime(),

@@ -83,6 +83,7 @@ def test_json_is_one_complete_object(nujax_fit):
     assert answer["convention"] == "exact"
 
 
+@pytest.mark.slow
 def test_table_for_people(nujax_fit):
     """The root of the reference at 1 GeV, its error σ/target/slope = 0.336 %."""
     done = nujax_fit(_CONFIG.replace('["mediator_mass", "coupling"]', '["coupling"]').replace(

@@ -67,6 +67,7 @@ def test_thirty_starts_in_the_plane():
         assert float(relic) == pytest.approx(0.12, rel=2e-6)
 
 
+@pytest.mark.slow
 def test_history_goes_down_to_the_root():
     starts = {name: values[:4] for name, values in _plane(30, seed=0).items()}
     result = _fit(free=_PLANE, starts=starts, bounds=_BOUNDS)

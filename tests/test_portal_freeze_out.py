@@ -150,6 +150,7 @@ def test_paper_target():
     assert result.warnings() == []
 
 
+@pytest.mark.slow
 def test_gradients():
     """Against differences of eighth order in every parameter, to 1e-6 (promised: 1e-5)."""
     slopes = np.asarray(_slopes(_POINT))

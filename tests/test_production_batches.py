@@ -105,6 +105,7 @@ def test_order_does_not_matter(together):
         assert np.array_equal(found[3], together[3][order])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [1, 17])
 def test_odd_sizes(together, size):
     """Sizes below, at and above the chunk of 16, with repeated points."""
@@ -186,6 +187,7 @@ def test_batched_gradients():
         assert np.max(np.abs(np.asarray(alone(points[index])) - expected[index])) < 1e-12
 
 
+@pytest.mark.slow
 def test_large_batch_keeps_its_order(together):
     """300 points scattered over the domain come back where they were, chunk by chunk."""
     index = np.random.default_rng(5).integers(0, len(POINTS), 300)

@@ -53,7 +53,15 @@ def test_ci_runs_the_test_command_of_the_readme():
     assert test in (_ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
 
 
-@pytest.mark.parametrize("command", _COMMANDS)
+def _case(command: str):
+    """Commands that compile more than one point's value run with the longer tests."""
+    quick = command.startswith(("nujax relic", "nujax spectrum", "nujax freeze-out", "nujax --"))
+    special = ("--method", "--plasma", "lmu-ltau")
+    long = not quick or any(word in command for word in special)
+    return pytest.param(command, marks=pytest.mark.slow if long else ())
+
+
+@pytest.mark.parametrize("command", [_case(command) for command in _COMMANDS])
 def test_commands(command, tmp_path):
     for language, text in _BLOCKS:
         if language == "toml":  # its first line is a comment with the name of the file

@@ -170,6 +170,7 @@ def test_other_numbers_of_a_theory_are_not_compiled_again(monkeypatch):
     assert not traces
 
 
+@pytest.mark.slow
 def test_estimates_lie_between_their_bounds():
     """What the search excludes rests on them: strong, light and narrow points included."""
     rng = np.random.default_rng(5)

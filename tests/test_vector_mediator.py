@@ -396,6 +396,7 @@ def test_forward_is_reverse():
     np.testing.assert_allclose(forward, reverse, rtol=1e-10, atol=1e-10)
 
 
+@pytest.mark.slow
 def test_scalar_and_vector_coincide_on_shell():
     """λ = √2 g gives the same V and on-shell Γ, hence the same abundance: 1e-5 (measured 1e-7)."""
     chosen = [

@@ -109,7 +109,7 @@ class QuantumKinetic(AbstractMethod):
         solver: diffrax.AbstractSolver | None = None,
         rtol: float = 1e-6,
         atol: float | None = None,
-        max_steps: int = 4096,
+        max_steps: int = 2048,
         max_step: float = 0.5,
         mesh: int | None = None,
         momenta: int = 4,

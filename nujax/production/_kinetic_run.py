@@ -70,9 +70,12 @@ def evolve(method, sterile, interaction, plasma, *, active: bool = False) -> Evo
         anchor = parts.anchor.astype(jnp.result_type(sterile.mass))
         return tuple(jnp.log(anchor / limit) for limit in eqx.combine(numbers, rest)[-1])
 
-    def values(numbers):
+    def solve(numbers, keep_path: bool):
         track, momenta, ends = track_for(numbers), momenta_for(numbers), ends_for(numbers)
-        return _all_momenta(method, track, momenta, ends, lattice.window, active)
+        return _all_momenta(method, track, momenta, ends, lattice.window, active, keep_path)
+
+    def values(numbers):
+        return solve(numbers, keep_path=False)[:2]
 
     if method.replayed:
         values = jax.custom_jvp(values)
@@ -80,11 +83,12 @@ def evolve(method, sterile, interaction, plasma, *, active: bool = False) -> Evo
         @values.defjvp
         def _(primals, tangents) -> Any:
             (numbers,), (change,) = primals, tangents
-            outputs, aux = values(numbers)
+            outputs, aux, path = solve(numbers, keep_path=True)
+            assert path is not None
             seeds = jnp.asarray([[1.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0, -1.0]][: outputs.shape[1]])
             momenta = momenta_for(numbers)
             initial = functools.partial(_initial_state, method)
-            found = replay(aux.path, seeds, numbers, momenta, track_for, ends_for, initial)
+            found = replay(path, seeds, numbers, momenta, track_for, ends_for, initial)
             slope = sum(
                 jnp.tensordot(rate, each, axes=each.ndim)
                 for rate, each in zip(
@@ -98,14 +102,14 @@ def evolve(method, sterile, interaction, plasma, *, active: bool = False) -> Evo
 
     outputs, aux = values(numbers)
     q = jnp.exp(jnp.asarray(lattice.log_q[rows], outputs.dtype))
-    return Evolution(q, outputs, aux.success, aux.path.steps, aux.check, aux.crossings, aux.history)
+    return Evolution(q, outputs, aux.success, aux.steps, aux.check, aux.crossings, aux.history)
 
 
 class _Aux(NamedTuple):
     """What `Evolution` says besides the outputs; of all rows."""
 
     success: jax.Array
-    path: Path
+    steps: jax.Array
     check: jax.Array
     crossings: Crossings
     history: jax.Array | None
@@ -117,20 +121,22 @@ def _no_tangent(leaf):
     return np.zeros(leaf.shape, jax.dtypes.float0)
 
 
-def _all_momenta(method, track: Track, momenta: Momentum, ends, nodes: int, active: bool):
-    """(outputs [rows, 1 or 2], _Aux)."""
+def _all_momenta(method, track: Track, momenta: Momentum, ends, nodes: int, active, keep_path):
+    """(outputs [rows, 1 or 2], _Aux, Path or None)."""
     fixed = jax.lax.stop_gradient(ends)
     field = TheoryField(track)
 
     def one(at: Momentum):
         crossings = find_crossings(field, at, fixed[0], fixed[1], nodes)
-        return _one_momentum(method, field, at, ends, crossings, active)
+        return _one_momentum(method, field, at, ends, crossings, active, keep_path)
 
     return jax.vmap(one, in_axes=(momenta.axes,))(momenta)
 
 
-def _one_momentum(method, field: TheoryField, at: Momentum, ends, crossings: Crossings, active):
-    """(outputs [1 or 2], _Aux) of one momentum."""
+def _one_momentum(
+    method, field: TheoryField, at: Momentum, ends, crossings: Crossings, active, keep_path
+):
+    """(outputs [1 or 2], _Aux, Path or None) of one momentum."""
     start, stop = ends
     y0 = _initial_state(method, field, start, at)
 
@@ -152,10 +158,10 @@ def _one_momentum(method, field: TheoryField, at: Momentum, ends, crossings: Cro
 
     final = diffrax.SubSaveAt(t1=True)
     wanted = [final]
-    if method.replayed:
-        wanted.append(diffrax.SubSaveAt(t0=True, steps=True))
     if method.keep_history:
         wanted.append(diffrax.SubSaveAt(ts=jnp.linspace(start, stop, HISTORY_NODES)))
+    if keep_path:
+        wanted.append(diffrax.SubSaveAt(t0=True, steps=True))
     if method.mesh is None:
         s2 = jax.lax.stop_gradient(field.track.sterile.sin2_2theta)
         controller = diffrax.PIDController(
@@ -179,15 +185,15 @@ def _one_momentum(method, field: TheoryField, at: Momentum, ends, crossings: Cro
     # F = 1 at T_final, where the momentum is q.
     outputs = jnp.stack([y[0], 1.0 - y[3]] if active else [y[0]])
     steps = solution.stats["num_accepted_steps"]
-    path = Path(ts[1], ys[1], steps) if method.replayed else Path(ts[0], ys[0], steps)
+    path = Path(ts[-1], ys[-1], steps) if keep_path else None
     aux = _Aux(
         success=solution.result == diffrax.RESULTS.successful,
-        path=path,
+        steps=steps,
         check=check.ys[0][0, 0],  # pyright: ignore[reportOptionalSubscript]
         crossings=crossings,
-        history=ys[-1] if method.keep_history else None,
+        history=ys[1] if method.keep_history else None,
     )
-    return outputs, jax.lax.stop_gradient(aux)
+    return outputs, *jax.lax.stop_gradient((aux, path))
 
 
 def _initial_state(method, field: TheoryField, start, at: Momentum) -> jax.Array:
