@@ -171,3 +171,42 @@ for axes, ordering in zip(panels, ("normal", "inverted"), strict=True):
 panels[0].set(ylabel=r"|Δm²| [eV²]")
 figure.colorbar(mesh, ax=panels, label=r"$\Delta N_{\rm eff}$ at 1 MeV (white: 0.2)")
 figure.savefig("kinetic_ev.png", dpi=150)
+
+# %% [markdown]
+# ## A hidden force among sterile neutrinos
+#
+# If ν_s have a bath of their own, at a fraction ξ of the temperature, a force among them gives them
+# a potential: it suppresses the mixing until the bath is cold (1310.5926, 1310.6337). Then Γ_s and
+# Γ_a both damp the coherence, and ν_s recouples if the suppression ends above 1 MeV. `HiddenForce`
+# has the kernels of the active mediators; what is converted does not react back on the bath.
+
+# %%
+couplings = np.geomspace(1e-5, 1.0, 16)
+
+
+@eqx.filter_jit
+def with_force(mass):
+    """ΔN_eff of 1 eV, s² = 1e-2, against the coupling of a vector, and the status; ξ = 0.3."""
+
+    def point(coupling):
+        neutrino = nj.SterileNeutrino(1 * eV, 1e-2, "e")
+        hidden = nj.HiddenForce(nj.VectorMediator(mass, coupling), temperature_ratio=0.3)
+        method = nj.QuantumKinetic(T_initial=60 * MeV, T_final=1 * MeV, hidden=hidden)
+        result = nj.solve_production(neutrino, nj.StandardModel(), method=method)
+        return result.delta_n_eff, result.status_code
+
+    return jax.lax.map(point, jnp.asarray(couplings))
+
+
+figure = Figure(figsize=(5.0, 3.6), layout="constrained")
+axes = figure.subplots()
+for mass in (0.1 * MeV, 1 * MeV, 10 * MeV):
+    values, codes = (np.asarray(each) for each in with_force(jnp.asarray(mass)))
+    sound = codes == nj.Status.ok
+    line = axes.semilogx(couplings[sound], values[sound], "o-", ms=3, label=f"{mass:g} MeV")
+    print(f"m = {mass:g} MeV: ", np.round(values[[0, -1]], 4), f"{sound.sum()} of {len(sound)} ok")
+    assert sound.sum() >= 14
+    assert values[sound][-1] < 0.1 < values[0]
+axes.set(xlabel="coupling g of the hidden vector", ylabel=r"$\Delta N_{\rm eff}$ at 1 MeV")
+axes.legend(frameon=False, title="mass")
+figure.savefig("kinetic_hidden.png", dpi=150)
