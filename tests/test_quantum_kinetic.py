@@ -421,6 +421,13 @@ def test_what_cannot_be_resolved_is_told():
     result, _ = level(1e-11, 0.0, max_steps=40)
     assert result.status is nj.Status.max_steps
 
+    def density(s2):
+        nu = nj.SterileNeutrino(7.1 * keV, s2, "e")
+        method = nj.QuantumKinetic(max_steps=20, **LONG)
+        return nj.relic_density(nu, PAPER, plasma=CONSTANT, method=method)
+
+    assert np.isnan(jax.grad(density)(7e-11))  # no derivative of a truncated solve
+
 
 @pytest.mark.slow
 def test_a_coarse_mesh_is_told():

@@ -80,7 +80,7 @@ class QuantumKinetic(AbstractMethod):
     change from half the nodes, and for another solver the difference from the default's: root
     finders call success what is wrong by orders of magnitude.
       max_steps       a momentum did not reach T_final, as where precession with next to no
-                      damping is to be followed to a small rtol
+                      damping is to be followed to a small rtol; replayed derivatives are NaN then
       under_resolved  the estimate exceeds 1e-3 (or 1000 rtol), or a crossing is narrower than
                       floats can resolve, or a momentum has more than four
     Needs double precision. f_s is that of the flavour, not of the mass eigenstate: they differ

@@ -98,6 +98,9 @@ def evolve(method, sterile, interaction, plasma, *, active: bool = False) -> Evo
             if found.kernels is not None:
                 _, moved = jax.jvp(lambda n: momenta_for(n).kernels, (numbers,), (change,))
                 slope = slope + jnp.einsum("ronc,nrc->ro", found.kernels, moved)
+            # A solve that ended early has no derivative. (A factor: reverse mode would make a zero
+            # of a choice.)
+            slope = slope * jnp.where(aux.success, 1.0, jnp.nan)[:, None]
             return (outputs, aux), (slope, jax.tree.map(_no_tangent, aux))
 
     outputs, aux = values(numbers)
