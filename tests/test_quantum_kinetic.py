@@ -483,3 +483,12 @@ def test_recommendation():
     assert coherent.recommendation == "quasi-static"
     assert "0.1" in coherent.reasons[0]
     assert word(0.1, 2e-6).recommendation == "qke"
+
+
+def test_resonances_beyond_the_limits_are_none():
+    """The crossing at 100 MeV belongs to a start just above it, not to one just below."""
+    nu = nj.SterileNeutrino(7.1 * keV, 1e-14)
+    for start, there in ((100.1, True), (99.9, False)):
+        method = nj.QuantumKinetic(T_initial=start * MeV, T_final=70 * MeV)
+        found = nj.find_resonances(nu, Level(2e-8), plasma=CONSTANT, method=method)
+        assert bool(jnp.any(found.valid)) is there

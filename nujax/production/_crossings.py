@@ -15,7 +15,7 @@ _NEWTON_STEPS = 4  # from a bracket of two nodes: to rounding, for functions as 
 
 
 class Crossings(NamedTuple):
-    """Of one momentum, first to last [SLOTS]; those that are not `valid` lie at the end.
+    """Of one momentum, first to last [SLOTS]; those that are not `valid` are none.
 
     t              where a = cos 2θ − V/Δ changes sign from node to node
     slope          da/dt
@@ -65,6 +65,8 @@ def find_crossings(field, at: Momentum, start: jax.Array, stop: jax.Array, nodes
     first = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shape)
     state = (root, *first[1:])
     root, c, slope = jax.lax.fori_loop(0, _NEWTON_STEPS, improve, state)
+    # A change of sign across one of the limits may belong to a crossing beyond it.
+    valid = valid & (root > start) & (root < stop)
     size = jnp.abs(slope)
     coherent = jnp.sqrt(c.mixing**2 + 2.0 * size / c.frequency) / size
     width = jnp.maximum(c.damping / size, coherent)
