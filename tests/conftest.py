@@ -1,5 +1,6 @@
 """Settings of every test: float64, no silent broadcasting between ranks, a kept compile cache."""
 
+import contextlib
 import os
 import sys
 from pathlib import Path
@@ -35,3 +36,19 @@ def nujax(monkeypatch, capsys):
         return SimpleNamespace(code=stop.value.code or 0, stdout=printed.out, stderr=printed.err)
 
     return run
+
+
+# A Linux process may hold 65530 memory mappings (vm.max_map_count); each compiled function takes
+# several, and a compiler that gets none ends the process. Some test files make more than ten
+# thousand.
+_MAPPINGS = Path("/proc/self/maps")
+_MANY_MAPPINGS = 15_000
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _forget_compiled_functions():
+    """After a test file: frees what was compiled, once there is much of it."""
+    yield
+    with contextlib.suppress(OSError):
+        if len(_MAPPINGS.read_bytes().splitlines()) > _MANY_MAPPINGS:
+            jax.clear_caches()

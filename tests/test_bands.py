@@ -75,7 +75,7 @@ def test_bands_are_shaded_in_the_figure(curve, bands):
     np.testing.assert_allclose(axes.patches[0].get_xy()[:-1], np.concatenate([low, high[::-1]]))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_degrees_of_freedom():
     forces = nj.StandardModel() + nj.ScalarMediator(1 * GeV, 0.1)
     bounds = {"mediator_mass": (300 * MeV, 3 * GeV)}

@@ -52,16 +52,21 @@ def test_peers_agree(tmp_path):
 
 
 @pytest.mark.slow
-def test_sections_of_nujax(tmp_path):
-    output, numbers = _run(
-        tmp_path, "--only", "single", "batch", "vectors", "precise", "gradient", "two-stage"
-    )
-    resonant = {"1e-09", "1e-13", "1e-16"}
-    expected = {"single", "single_jit", "value", "status", "light", "precise"}
-    expected |= {"VectorMediator", "LMuMinusLTau", "BMinusL"}
-    _check_rows(output, numbers["rows"], expected | {"jvp", "jacfwd", "grad"} | resonant)
+def test_values_and_gradients(tmp_path):
+    output, numbers = _run(tmp_path, "--only", "single", "batch", "gradient")
+    expected = {"single", "single_jit", "value", "status", "light", "jvp", "jacfwd", "grad"}
+    _check_rows(output, numbers["rows"], expected)
     checks = numbers["checks"]
     assert checks["memory_process_mb"] > checks["memory_buffers_mb"] > 0.0
+
+
+@pytest.mark.long
+def test_vectors_precise_inputs_and_resonances(tmp_path):
+    output, numbers = _run(tmp_path, "--only", "vectors", "precise", "two-stage")
+    resonant = {"1e-09", "1e-13", "1e-16"}
+    expected = {"value", "precise", "VectorMediator", "LMuMinusLTau", "BMinusL"} | resonant
+    _check_rows(output, numbers["rows"], expected)
+    checks = numbers["checks"]
     for name in resonant:
         assert checks[f"{name}_points"] > 0
         assert 0.0 <= checks[f"{name}_flagged"] <= 1.0

@@ -75,11 +75,17 @@ def test_finite_and_equal_in_both_precisions():
     assert difference.max() < 1e-3
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
-def test_finite_at_many_points(dtype):
-    """The same for 1e5 points."""
-    scan = _scan(dtype, 100_000)
+@pytest.mark.parametrize(
+    "points",
+    [
+        pytest.param(10_000, marks=pytest.mark.slow),
+        pytest.param(100_000, marks=pytest.mark.long),
+    ],
+)
+def test_finite_at_many_points(dtype, points):
+    """The same for more points: 1e5 when run by hand."""
+    scan = _scan(dtype, points)
     assert scan["values"] == scan["slopes"] == scan["negative"] == 0
 
 
@@ -143,8 +149,15 @@ print(json.dumps({
 """
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(("dtype", "points"), [("float32", 1000), ("float64", 5000)])
+@pytest.mark.parametrize(
+    ("dtype", "points"),
+    [
+        pytest.param("float32", 300, marks=pytest.mark.slow),
+        pytest.param("float64", 600, marks=pytest.mark.slow),
+        pytest.param("float32", 1000, marks=pytest.mark.long),
+        pytest.param("float64", 5000, marks=pytest.mark.long),
+    ],
+)
 def test_default_inputs_everywhere(dtype, points):
     """What a user gets without options is finite, positive and below equilibrium everywhere.
 

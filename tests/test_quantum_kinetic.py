@@ -278,7 +278,7 @@ def test_all_mixings_of_eV_masses(ordering):
     assert np.all((np.asarray(f) >= 0.0) & (np.asarray(f) < np.asarray(fermi_dirac(x)) * 1.01))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_realistic_rates_are_converged():
     """C_α(T, y), massive leptons and g*(T): 1e-3 in momenta and tolerance."""
     for sin2_2theta, ordering in ((1e-3, "normal"), (1e-2, "normal"), (1e-4, "inverted")):
