@@ -56,12 +56,20 @@ if TYPE_CHECKING:
     from .production import production_regime as production_regime
     from .production import solve_production as solve_production
     from .sterile import SterileNeutrino as SterileNeutrino
+    from .transition import GivenField as GivenField
+    from .transition import SmoothField as SmoothField
+    from .transition import StepField as StepField
+    from .transition import Transition as Transition
 
 __version__ = "0.1.0"
 
 # Public name -> module that holds it.
 _HOME = {
     "SterileNeutrino": "sterile",
+    "Transition": "transition",
+    "StepField": "transition",
+    "SmoothField": "transition",
+    "GivenField": "transition",
     "AbstractInteraction": "interactions",
     "InteractionSum": "interactions",
     "HiddenForce": "interactions",

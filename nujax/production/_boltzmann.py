@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from typing import Any, NamedTuple, final
+from typing import Any, ClassVar, NamedTuple, final
 
 import equinox as eqx
 import jax
@@ -16,7 +16,14 @@ from ..plasma import Plasma
 from ..sterile import SterileNeutrino
 from . import _smooth
 from ._grid import Lattice, check_tabulated
-from ._lattice import LatticeSolution, lattice_rates, moments, solve_on_lattice
+from ..transition import pieces_of
+from ._lattice import (
+    LatticeSolution,
+    as_one_window,
+    lattice_rates,
+    moments,
+    solve_on_lattice,
+)
 from ._method import AbstractMethod, Moments
 from ._points import Stages, in_stages
 from ._regime import Regime, regime_of
@@ -77,8 +84,8 @@ class BoltzmannQuadrature(AbstractMethod):
     Momenta from 2e-4 to 66 in p/T_final are kept: what is made below (1e-5 of Ω h² where T_final
     is 100 times a mediator's mass, nothing otherwise) is left out of the lattice's numbers.
 
-    Fast fixed nodes serve where no resonance is narrow; points they cannot resolve go to the
-    lattice of `nujax.production._lattice`. `error_estimate` and `status` say how it went.
+    Fast fixed nodes serve where no resonance is narrow; points they cannot resolve, and neutrinos
+    with a `Transition`, go to the lattice of `nujax.production._lattice`. `error_estimate` and `status` say how it went.
     """
 
     back_reaction: bool = eqx.field(static=True)
@@ -86,6 +93,7 @@ class BoltzmannQuadrature(AbstractMethod):
     T_initial: jax.Array | None
     T_final: jax.Array | None
     keep_history: bool = eqx.field(static=True)
+    follows_transitions: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -121,6 +129,8 @@ class BoltzmannQuadrature(AbstractMethod):
 
         See `AbstractMethod.estimate`.
         """
+        if sterile.transition is not None:
+            return self.moments(sterile, interaction, plasma, outputs=1)
         (number, least), error = self._staged(sterile, interaction, plasma, 1, robust=False)
         tiny = jnp.finfo(number.dtype).tiny
         resolved = error < _SMOOTH_TOLERANCE
@@ -185,13 +195,16 @@ class BoltzmannQuadrature(AbstractMethod):
         parts, lattice = parts_of(interaction), lattices_of(plasma)[1]
         limits = integration_limits(self, interaction, plasma, jnp.result_type(sterile.mass))
         rates = lattice_rates(sterile, parts, plasma, *limits, lattice)
-        solution = self._on_lattice(rates, sterile, plasma)
+        solution = self._on_lattice(rates, plasma)
+        pieces = pieces_of(sterile.transition, *limits)
+        rates, rate = as_one_window(rates, solution.rate, pieces)
+        solution = solution._replace(rate=rate)
         regime = regime_of(rates, solution, sterile, parts, plasma, limits[0])
         return Surroundings(rates.T, solution, *_at_limits(solution, rates, *limits), regime)
 
-    def _on_lattice(self, rates, sterile, plasma) -> LatticeSolution:
+    def _on_lattice(self, rates, plasma) -> LatticeSolution:
         return solve_on_lattice(
-            rates, sterile, plasma, mixing=self.mixing, back_reaction=self.back_reaction
+            rates, plasma, mixing=self.mixing, back_reaction=self.back_reaction
         )
 
 
@@ -292,7 +305,7 @@ def _moments_function(structure, shapes, outputs, robust):
     def on_lattice(theta, lattice):
         sterile, parts, plasma, method, initial, final = limits(theta)
         rates = lattice_rates(sterile, parts, plasma, initial, final, lattice)
-        solution = method._on_lattice(rates, sterile, plasma)
+        solution = method._on_lattice(rates, plasma)
         values = jnp.stack(moments(lattice, solution.q, solution.f)[:outputs])
         error, tolerance = _lattice_error(solution)
         if parts.mediator is not None:
@@ -302,6 +315,18 @@ def _moments_function(structure, shapes, outputs, robust):
         poor = jnp.where(error < tolerance, 0.0, 1.0).astype(error.dtype)
         return values, jax.lax.stop_gradient(jnp.stack([error, poor]))
 
+    sterile_kind = jax.tree.unflatten(structure, [jnp.zeros(shape) for shape in shapes])[0]
+    if sterile_kind.transition is not None:
+        # The fast nodes know one mass and one angle.
+        return in_stages(
+            Stages(
+                extent=extent,
+                longest=shared_window,
+                shared=lambda theta, first: on_lattice(theta, coarse),
+                single=functools.partial(on_lattice, lattice=coarse),
+                robust=(functools.partial(on_lattice, lattice=fine),),
+            )
+        )
     return in_stages(
         Stages(
             extent=extent,

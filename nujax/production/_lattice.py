@@ -12,6 +12,7 @@ harmless for the abundance. f_s(q) itself is smoothed over one lattice spacing n
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import jax
@@ -37,6 +38,7 @@ from ._grid import (
     potential_table,
     window_start,
 )
+from ..transition import Vacuum, pieces_of
 from ._theory import Parts
 
 # Ratios to Δ are capped here: nodes beyond contribute nothing, and squares fit in float32.
@@ -56,6 +58,8 @@ class LatticeRates(NamedTuple):
     detuning: jax.Array  # a = c − V/Δ
     sweep: jax.Array  # Q ≥ |a|, the size of the terms that cancel at a resonance
     change2: jax.Array  # squared change of a from node to node, both directions added
+    vacuum: Vacuum  # m_s² [MeV²], sin²2θ and cos 2θ, scalars or [window, 1]
+    unseen: jax.Array | None  # [window] what changes of ln m_s² from node to node may hide
     steps_t: int  # nodes per unit of t
 
 
@@ -68,7 +72,7 @@ class LatticeSolution(NamedTuple):
     thin: tuple[jax.Array, ...]  # four of [rows/4]: f with the resonance weight, with the one of
     # lower order, with the bare Lorentzian, and what narrow resonances add to the first
     lag: jax.Array  # [rows] bound of what the limits, sharp for linear sums, leave of f where f_s
-    # follows f_a as it changes
+    # follows f_a as it changes, and of what a history of the neutrino hides between nodes
     rate: jax.Array  # [window, rows] df/dt without back-reaction, for the history
 
 
@@ -80,11 +84,78 @@ def lattice_rates(
     T_final: jax.Array,
     lattice: Lattice,
 ) -> LatticeRates:
-    """Evaluate the theory on the lattice; T_initial and T_final [MeV] scalars."""
+    """Evaluate the theory on the lattice; T_initial and T_final [MeV] scalars.
+
+    Where the history of the neutrino jumps, every piece of it has a window of nodes of its own,
+    one after the other.
+    """
+    pieces = pieces_of(sterile.transition, T_initial, T_final)
+    found = [
+        _rates_of_piece(sterile, parts, plasma, (T_initial, T_final), lattice, number, limits)
+        for number, limits in enumerate(pieces)
+    ]
+    if len(found) == 1:
+        return found[0]
+    vacua = [Vacuum(*(jnp.broadcast_to(v, (lattice.window, 1)) for v in r.vacuum)) for r in found]
+    found = [rates._replace(vacuum=vacuum) for rates, vacuum in zip(found, vacua, strict=True)]
+    same = found[0]
+    joined = jax.tree.map(
+        lambda *parts: jnp.concatenate(parts) if jnp.ndim(parts[0]) else parts[0], *found
+    )
+    return joined._replace(q=same.q, steps_t=same.steps_t)
+
+
+# Order of the difference that tells what nodes do not see. With a transition of a width of w nodes
+# it is some w^(−12)/4096, the error of the sum e^(−2π²w): both are harmless for w > 1.
+_UNSEEN_ORDER = 12
+
+
+def _between_nodes(values: jax.Array) -> jax.Array:
+    """Amplitude [window] of what alternates from node to node, of values that are smooth."""
+    pascal = [math.comb(_UNSEEN_ORDER, k) * (-1) ** k for k in range(_UNSEEN_ORDER + 1)]
+    half = _UNSEEN_ORDER // 2
+    padded = jnp.pad(values, (half, half), mode="edge")
+    weights = jnp.asarray(pascal, values.dtype) / 2.0**_UNSEEN_ORDER
+    found = jnp.abs(jnp.convolve(padded, weights, mode="valid"))
+    return jax.lax.stop_gradient(jnp.minimum(found, 1.0))
+
+
+def as_one_window(rates: LatticeRates, values: jax.Array, pieces) -> tuple[LatticeRates, jax.Array]:
+    """Rates and `values` [nodes, rows] of all pieces, each where it applies, on one window."""
+    if len(pieces) == 1:
+        return rates, values
+    count = len(pieces)
+    window = len(rates.T) // count
+    T = rates.T[:window]
+
+    def merged(array: jax.Array) -> jax.Array:
+        each = array.reshape(count, window, *array.shape[1:])
+        found = each[-1]
+        for number in range(count - 2, -1, -1):
+            hot = (T > pieces[number][1]).reshape(window, *(1,) * (array.ndim - 1))
+            found = jnp.where(hot, each[number], found)
+        return found
+
+    total = jnp.sum(rates.weights.reshape(count, window), axis=0)
+    fields = jax.tree.map(lambda a: merged(a) if jnp.ndim(a) else a, rates._replace(q=jnp.zeros(())))
+    return fields._replace(T=T, q=rates.q, weights=total), merged(values)
+
+
+def _rates_of_piece(
+    sterile: SterileNeutrino,
+    parts: Parts,
+    plasma: Plasma,
+    limits: tuple[jax.Array, jax.Array],
+    lattice: Lattice,
+    number: int,
+    ends: tuple[jax.Array, jax.Array],
+) -> LatticeRates:
+    """The same of one smooth piece of the history, which lasts between the temperatures `ends`."""
+    T_initial, T_final = limits
     dtype = jnp.result_type(sterile.mass)
     anchor = parts.anchor.astype(dtype)
-    start, stop = jnp.log(anchor / T_initial), jnp.log(anchor / T_final)
-    first = window_start(lattice, start)
+    first = window_start(lattice, jnp.log(anchor / T_initial))
+    start, stop = (jnp.log(anchor / end) for end in ends)
     t = (first + jnp.arange(lattice.window)) * jnp.asarray(lattice.h_t, dtype)
     T = anchor * jnp.exp(-t)
     weights = window_weights(
@@ -114,11 +185,13 @@ def lattice_rates(
                 total = total + taps[:, k : k + 1] * table[:, k : k + n]
             return total
 
-    mass2 = sterile.mass**2
+    changing = sterile.transition is not None
+    vacuum = sterile.vacuum(T2[:, :1], number)
+    mass2, cos_2theta = vacuum.mass2, vacuum.cos_2theta
     per_energy = 2.0 * (E / mass2)  # 1/Δ
     gamma = jnp.zeros_like(x)
     potential = jnp.zeros_like(x)
-    sweep = jnp.broadcast_to(jnp.abs(sterile.cos_2theta), x.shape).astype(dtype)
+    sweep = jnp.broadcast_to(jnp.abs(cos_2theta), x.shape).astype(dtype)
     change_t, change_y = jnp.zeros_like(x), jnp.zeros_like(x)
     terms = (() if parts.standard is None else (parts.standard,)) + parts.others
     for term in terms:
@@ -155,14 +228,15 @@ def lattice_rates(
             change_t = change_t + strength * on_rows(sliced(tables.change_t))
             change_y = change_y + strength * on_rows(sliced(tables.change_y))
 
-    detuning = sterile.cos_2theta - potential
-    if not constant:
+    detuning = cos_2theta - potential
+    if changing or not constant:
         change_t, change_y = central_change(detuning, 0), central_change(detuning, 1)
     limit = jnp.asarray(_CAP, dtype)
     change_t, change_y = jnp.clip(change_t, -limit, limit), jnp.clip(change_y, -limit, limit)
     # s²·clock·xΔ/4H through logarithms: in float32 the square of 1/H, in derivatives, overflows.
     clock = jnp.log(0.125 * plasma.clock_factor(T)) - plasma.log_hubble_rate(T) - jnp.log(T)
-    strength = jnp.log(mass2) + jnp.log(sterile.sin2_2theta)
+    strength = jnp.log(mass2) + jnp.log(vacuum.sin2_2theta)
+    strength = strength[:, 0] if changing else strength
     return LatticeRates(
         T=T,
         q=q,
@@ -173,6 +247,8 @@ def lattice_rates(
         detuning=detuning,
         sweep=sweep,
         change2=change_t**2 + change_y**2,
+        vacuum=vacuum,
+        unseen=_between_nodes(jnp.log(mass2)[:, 0]) if changing else None,
         steps_t=lattice.steps_t,
     )
 
@@ -215,7 +291,6 @@ def _on_nodes(line, table, lattice, first, w, sliding):
 
 def solve_on_lattice(
     rates: LatticeRates,
-    sterile: SterileNeutrino,
     plasma: Plasma,
     *,
     mixing: str,
@@ -228,7 +303,7 @@ def solve_on_lattice(
     gamma = jnp.clip(rates.gamma, float(jnp.finfo(a.dtype).tiny) ** 0.5, _CAP)
     width = 0.5 * gamma
     if mixing == "averaged":
-        width = jnp.sqrt(width**2 + sterile.sin2_2theta)
+        width = jnp.sqrt(width**2 + rates.vacuum.sin2_2theta)
     rho2 = (a / jnp.maximum(rates.sweep, jnp.abs(a))) ** 2
     spread2 = rates.change2 * (1.0 - rho2) ** 2 / (1.0 + 2.0 / 3.0 * rho2)
     fine = gamma * resonance_weight(a, width, spread2)
@@ -264,6 +339,8 @@ def solve_on_lattice(
         follows = -jnp.expm1(-jnp.abs(increment))
         lag = jnp.dot(uneven, jnp.abs(change) * follows)
 
+    if rates.unseen is not None:
+        lag = lag + jnp.abs(linear(fine, every, jnp.abs(column) * rates.unseen))
     rows = slice(None, None, 4)
     thin_fine, thin_gamma, thin_a, thin_width, thin_spread2 = jax.lax.stop_gradient(
         tuple(part[:, rows] for part in (fine, gamma, a, width, spread2))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import abc
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import equinox as eqx
 import jax
@@ -26,6 +26,9 @@ class Moments(NamedTuple):
 
 class AbstractMethod(eqx.Module):
     """A physics scheme that turns a theory into a spectrum."""
+
+    # Whether a `Transition` of the sterile neutrino is followed; otherwise it is refused.
+    follows_transitions: ClassVar[bool] = False
 
     @abc.abstractmethod
     def moments(

@@ -230,7 +230,7 @@ def _run(
     T_initial, T_final = _constant(limits)
     rates = lattice_rates(fixed, _constant(parts), of_plasma, T_initial, T_final, lattice)
     solution = solve_on_lattice(
-        rates, fixed, of_plasma, mixing=method.mixing, back_reaction=method.back_reaction
+        rates, of_plasma, mixing=method.mixing, back_reaction=method.back_reaction
     )
     expected, _ = moments(lattice, solution.q, solution.f)
     tiny = jnp.finfo(dtype).tiny

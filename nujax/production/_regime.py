@@ -103,9 +103,9 @@ def regime_of(
     # As on the lattice, whose nodes above T_initial have no weight: T⁵ must not overflow there.
     T = jnp.broadcast_to(jnp.minimum(rates.T, 4.0 * T_initial)[:, None], rates.x.shape)
     E = rates.x * T
-    per_energy = 2.0 * (E / sterile.mass**2)  # 1/Δ
+    per_energy = 2.0 * (E / rates.vacuum.mass2)  # 1/Δ
     gamma = jnp.maximum(rates.gamma, jnp.finfo(E.dtype).tiny ** 0.5)
-    level = sterile.cos_2theta - rates.detuning  # V/Δ
+    level = rates.vacuum.cos_2theta - rates.detuning  # V/Δ
     standard, on_shell, of_weak = (jnp.zeros_like(gamma) for _ in range(3))
     if parts.standard is not None:
         of_standard = parts.standard.interaction_rate(E, T, sterile.flavour) * per_energy
@@ -134,14 +134,14 @@ def regime_of(
     return Regime(
         shares,
         _last_crossing(jnp.log(_at_unit_x(collisions, rates) + 1e-30), rates.T),
-        _last_crossing(jnp.log(_matter(sterile, rates) + 1e-30), rates.T),
+        _last_crossing(jnp.log(_matter(rates) + 1e-30), rates.T),
         None if parts.mediator is None else parts.mediator.mass,
     )
 
 
-def _matter(sterile, rates) -> jax.Array:
+def _matter(rates) -> jax.Array:
     """max(|V|, Γ)/Δ at x = 1 [window]."""
-    level = _at_unit_x(sterile.cos_2theta - rates.detuning, rates)
+    level = _at_unit_x(rates.vacuum.cos_2theta - rates.detuning, rates)
     return jnp.maximum(jnp.abs(level), _at_unit_x(rates.gamma, rates))
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import equinox as eqx
+import jax.numpy as jnp
 
 from ..interactions._base import AbstractInteraction, terms_of
 from ..interactions._mediator import AbstractMediator
 from ..plasma import Plasma
 from ..sterile import SterileNeutrino
-from ._boltzmann import BoltzmannQuadrature, check_limits
+from ..transition import check_transition
+from ._boltzmann import BoltzmannQuadrature, check_limits, integration_limits
 from ._method import AbstractMethod
 from ._regime import Regime
 from ._result import ProductionResult
@@ -74,6 +76,14 @@ def check_arguments(sterile, interaction, plasma, method) -> None:
         if isinstance(term, AbstractMediator):
             term.check_flavour(sterile.flavour)
     check_limits(method, interaction, plasma)
+    if sterile.transition is not None:
+        if not method.follows_transitions:
+            raise ValueError(
+                "Argument `method` must be one that follows a Transition of the sterile neutrino, "
+                f"but is {type(method).__name__}."
+            )
+        limits = integration_limits(method, interaction, plasma, jnp.result_type(float))
+        check_transition(sterile.transition, sterile.today(), *limits)
     method.check(sterile, interaction, plasma)
 
 
