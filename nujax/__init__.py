@@ -47,11 +47,15 @@ if TYPE_CHECKING:
     from .portal import solve_freeze_out as solve_freeze_out
     from .production import BoltzmannODE as BoltzmannODE
     from .production import BoltzmannQuadrature as BoltzmannQuadrature
+    from .production import BMinusLBoson as BMinusLBoson
+    from .production import DecoupledScalar as DecoupledScalar
+    from .production import FreezeIn as FreezeIn
     from .production import ProductionResult as ProductionResult
     from .production import QuantumKinetic as QuantumKinetic
     from .production import Regime as Regime
     from .production import Resonances as Resonances
     from .production import Status as Status
+    from .production import ThermalScalar as ThermalScalar
     from .production import find_resonances as find_resonances
     from .production import production_regime as production_regime
     from .production import solve_production as solve_production
@@ -82,6 +86,10 @@ _HOME = {
     "BoltzmannQuadrature": "production",
     "BoltzmannODE": "production",
     "QuantumKinetic": "production",
+    "FreezeIn": "production",
+    "ThermalScalar": "production",
+    "DecoupledScalar": "production",
+    "BMinusLBoson": "production",
     "solve_production": "production",
     "production_regime": "production",
     "find_resonances": "production",

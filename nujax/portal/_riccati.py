@@ -18,6 +18,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from .._riccati import tanh_over
 from ..constants import PLANCK_MASS
 from ..plasma import Plasma
 from ._cross_section import (
@@ -126,7 +127,7 @@ def solve_riccati(rates: Rates, plasma: Plasma, asymmetry: jax.Array, star: jax.
     diagonal = 0.5 * h * alpha.sum(1) - swing * (a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0])
     upper = 0.5 * h * a.sum(1) - 2.0 * swing * (alpha[:, 0] * a[:, 1] - alpha[:, 1] * a[:, 0])
     lower = 0.5 * h * b.sum(1) + 2.0 * swing * (alpha[:, 0] * b[:, 1] - alpha[:, 1] * b[:, 0])
-    size = _tanh_over(diagonal**2 + upper * lower)
+    size = tanh_over(diagonal**2 + upper * lower)
 
     edges = start + h * np.arange(STEPS + 1)
     skew = asymmetry * jnp.exp(_log_frozen_inverse(edges[0], reference))  # η/Ỹ at the start
@@ -153,14 +154,6 @@ def solve_riccati(rates: Rates, plasma: Plasma, asymmetry: jax.Array, star: jax.
 
 def _log_frozen_inverse(x: jax.Array, reference: jax.Array) -> jax.Array:
     return x - jnp.log(scaled_yield(x) / reference)
-
-
-def _tanh_over(z2: jax.Array) -> jax.Array:
-    """tanh(z)/z from z², which may be slightly negative."""
-    small = z2 < 1e-2
-    z = jnp.sqrt(jnp.where(small, 1.0, z2))
-    series = 1.0 - z2 / 3.0 + z2**2 * (2.0 / 15.0) - z2**3 * (17.0 / 315.0)
-    return jnp.where(small, jnp.where(small, series, 1.0), jnp.tanh(z) / z)
 
 
 def _one_minus_exp_over(y: jax.Array) -> jax.Array:

@@ -1,9 +1,14 @@
 """From a theory to the spectrum of sterile neutrinos: one entry function, swappable methods."""
 
 from ._boltzmann import BoltzmannQuadrature as BoltzmannQuadrature
+from ._freeze_in import FreezeIn as FreezeIn
 from ._kinetic import QuantumKinetic as QuantumKinetic
 from ._method import AbstractMethod as AbstractMethod
 from ._ode import BoltzmannODE as BoltzmannODE
+from ._parents import AbstractParent as AbstractParent
+from ._parents import BMinusLBoson as BMinusLBoson
+from ._parents import DecoupledScalar as DecoupledScalar
+from ._parents import ThermalScalar as ThermalScalar
 from ._regime import Regime as Regime
 from ._resonances import Resonances as Resonances
 from ._resonances import find_resonances as find_resonances

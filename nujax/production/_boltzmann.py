@@ -203,9 +203,7 @@ class BoltzmannQuadrature(AbstractMethod):
         return Surroundings(rates.T, solution, *_at_limits(solution, rates, *limits), regime)
 
     def _on_lattice(self, rates, plasma) -> LatticeSolution:
-        return solve_on_lattice(
-            rates, plasma, mixing=self.mixing, back_reaction=self.back_reaction
-        )
+        return solve_on_lattice(rates, plasma, mixing=self.mixing, back_reaction=self.back_reaction)
 
 
 class Surroundings(NamedTuple):

@@ -137,7 +137,9 @@ def as_one_window(rates: LatticeRates, values: jax.Array, pieces) -> tuple[Latti
         return found
 
     total = jnp.sum(rates.weights.reshape(count, window), axis=0)
-    fields = jax.tree.map(lambda a: merged(a) if jnp.ndim(a) else a, rates._replace(q=jnp.zeros(())))
+    fields = jax.tree.map(
+        lambda a: merged(a) if jnp.ndim(a) else a, rates._replace(q=jnp.zeros(()))
+    )
     return fields._replace(T=T, q=rates.q, weights=total), merged(values)
 
 

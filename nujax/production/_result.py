@@ -59,6 +59,10 @@ class ProductionResult(eqx.Module):
     history          `History` (of the density matrix `KineticHistory`) if the method was asked to
                      keep it, else None
     f_active         f_a at T_final [rows] where the method follows it, else None
+    decay_share      fraction of the number density that decays of a parent made, where the method
+                     knows one, else None
+    scale            typical x of the spectrum's end in units of that of f_FD: `distribution`
+                     interpolates f/f_FD(x/scale) (static)
     """
 
     relic_density: jax.Array
@@ -76,6 +80,8 @@ class ProductionResult(eqx.Module):
     regime: Regime
     history: History | KineticHistory | None = None
     f_active: jax.Array | None = None
+    decay_share: jax.Array | None = None
+    scale: float = eqx.field(static=True, default=1.0)
 
     @property
     def status(self) -> Status | np.ndarray | jax.Array:
@@ -99,12 +105,13 @@ class ProductionResult(eqx.Module):
     def distribution(self, x: ArrayLike) -> jax.Array:
         """f_νs(x) at any x > 0, elementwise: eighth-order interpolation of f/f_FD in ln x.
 
-        Outside the tabulated range (2e-4 … 66) f/f_FD is held constant.
+        Outside the tabulated range (2e-4 … 66 for all methods without a parent's decays) f/f_FD
+        is held constant.
         """
         x = jnp.asarray(x, dtype=self.f.dtype)
         log_x = jnp.log(self.x)
         step = log_x[1] - log_x[0]
-        ratio = self.f / fermi_dirac(self.x)
+        ratio = self.f / fermi_dirac(self.x / self.scale)
         last = len(self.x) - 1
         position = jnp.clip((jnp.log(x).ravel() - log_x[0]) / step, 0.0, float(last))
         left = jnp.clip(jnp.floor(position) - 3, 0, last - 7)
@@ -112,7 +119,7 @@ class ProductionResult(eqx.Module):
         index = left[:, None].astype(int) + jnp.arange(8)[None, :]
         weights = lagrange_weights(position - left)
         values = jnp.sum(weights * ratio[index], axis=1)
-        return values.reshape(x.shape) * fermi_dirac(x)
+        return values.reshape(x.shape) * fermi_dirac(x / self.scale)
 
     def warnings(self) -> list[str]:
         """Plain sentences about the physics of a single, concrete point; empty if none."""
@@ -126,6 +133,13 @@ class ProductionResult(eqx.Module):
             messages.append(
                 f"Production has begun before T_initial = {float(self.T_initial):.4g} MeV: "
                 f"{float(self.started):.1%} of the abundance is made there per unit of ln T."
+            )
+        # ∫q²f dq of equilibrium is 3ζ(3)/2 ≈ 1.8.
+        decays = self.decay_share
+        if decays is not None and float(jnp.dot(self.x**3, self.f)) * float(decays) > 1.8:
+            messages.append(
+                "Decays make a tenth of equilibrium or more: Pauli blocking and inverse decays of "
+                "sterile neutrinos, which are left out, matter."
             )
         lightest = self.lightest_mediator
         if lightest is not None and float(lightest) < _DECOUPLING_MASS:
