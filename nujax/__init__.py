@@ -45,9 +45,9 @@ if TYPE_CHECKING:
     from .plasma import Plasma as Plasma
     from .portal import NeutrinoPortal as NeutrinoPortal
     from .portal import solve_freeze_out as solve_freeze_out
+    from .production import BMinusLBoson as BMinusLBoson
     from .production import BoltzmannODE as BoltzmannODE
     from .production import BoltzmannQuadrature as BoltzmannQuadrature
-    from .production import BMinusLBoson as BMinusLBoson
     from .production import DecoupledScalar as DecoupledScalar
     from .production import FreezeIn as FreezeIn
     from .production import ProductionResult as ProductionResult

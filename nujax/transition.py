@@ -111,6 +111,13 @@ class SmoothField(AbstractField):
         return (self.T_c,)
 
 
+class _Plain(eqx.Module):
+    function: Callable[[jax.Array], jax.Array] = eqx.field(static=True)
+
+    def __call__(self, T: jax.Array) -> jax.Array:
+        return self.function(T)
+
+
 @final
 class GivenField(AbstractField):
     """φ(T) = function(T) [MeV], smooth, of T [MeV]; elementwise and traceable by JAX.
@@ -125,7 +132,8 @@ class GivenField(AbstractField):
 
     def __init__(self, function: Callable[[jax.Array], jax.Array], cold: ArrayLike = 1e-4):
         check_positive("cold", cold)
-        self.function = function
+        # A plain function is no array: part of the structure then.
+        self.function = function if isinstance(function, eqx.Module) else _Plain(function)
         (self.cold,) = _floats(cold)
 
     def value(self, T: jax.Array, piece: int) -> jax.Array:

@@ -14,9 +14,9 @@ from .._checks import check_choice, check_positive, check_window
 from ..interactions._base import AbstractInteraction
 from ..plasma import Plasma
 from ..sterile import SterileNeutrino
+from ..transition import pieces_of
 from . import _smooth
 from ._grid import Lattice, check_tabulated
-from ..transition import pieces_of
 from ._lattice import (
     LatticeSolution,
     as_one_window,
@@ -85,7 +85,8 @@ class BoltzmannQuadrature(AbstractMethod):
     is 100 times a mediator's mass, nothing otherwise) is left out of the lattice's numbers.
 
     Fast fixed nodes serve where no resonance is narrow; points they cannot resolve, and neutrinos
-    with a `Transition`, go to the lattice of `nujax.production._lattice`. `error_estimate` and `status` say how it went.
+    with a `Transition`, go to the lattice of `nujax.production._lattice`. `error_estimate` and
+    `status` say how it went.
     """
 
     back_reaction: bool = eqx.field(static=True)

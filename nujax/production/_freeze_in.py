@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple, final
 
-import equinox as eqx
 import jax
 import jax.core
 import jax.numpy as jnp
@@ -23,8 +22,8 @@ from ._status import Status
 
 STEPS_Q = 10  # rows per unit of ln q
 _LOW = -8.5  # of ln q
-# Highest ln q and number of nodes in t: decays in equilibrium, which are over at T ~ m/10, and those
-# of parents with a number of their own, whose daughters at T ≪ m have p = m/2 up to √(T/m).
+# Highest ln q and number of nodes in t: decays in equilibrium, which are over at T ~ m/10, and
+# those of parents with a number of their own, whose daughters at T ≪ m have p = m/2 up to √(T/m).
 _THERMAL, _LATE = (4.2, 768), (11.0, 4096)
 # Hottest T in units of the parent's mass: what is made earlier is (m/2T)³/x^1.5 of f(x).
 _HOTTEST_THERMAL, _HOTTEST = 1e5, 1e3

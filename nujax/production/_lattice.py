@@ -31,6 +31,7 @@ from ..quadrature import (
 )
 from ..statistics import fermi_dirac
 from ..sterile import SterileNeutrino
+from ..transition import Vacuum, pieces_of
 from ._grid import (
     Lattice,
     any_width_rate_table,
@@ -38,7 +39,6 @@ from ._grid import (
     potential_table,
     window_start,
 )
-from ..transition import Vacuum, pieces_of
 from ._theory import Parts
 
 # Ratios to Δ are capped here: nodes beyond contribute nothing, and squares fit in float32.
@@ -132,7 +132,7 @@ def as_one_window(rates: LatticeRates, values: jax.Array, pieces) -> tuple[Latti
         each = array.reshape(count, window, *array.shape[1:])
         found = each[-1]
         for number in range(count - 2, -1, -1):
-            hot = (T > pieces[number][1]).reshape(window, *(1,) * (array.ndim - 1))
+            hot = (pieces[number][1] < T).reshape(window, *(1,) * (array.ndim - 1))
             found = jnp.where(hot, each[number], found)
         return found
 
