@@ -170,6 +170,7 @@ def spectrum(
         str,
         typer.Option(metavar="NUMBER", help="Largest x.", rich_help_panel=options.OUTPUT),
     ] = "25",
+    class_output: options.ClassFolder = None,
     gradient: options.Gradient = False,
     as_json: options.Json = False,
 ) -> None:
@@ -192,6 +193,10 @@ def spectrum(
         grid = read_grid(x_min, x_max, points)
         if output is not None:
             check_output(output)
+        if class_output is not None:
+            from ._class import check_folder
+
+            check_folder(class_output)
     except BadInput as error:
         _refuse(error)
     compute = _load_compute(point)
@@ -203,9 +208,16 @@ def spectrum(
     finite = report["status"] != "non_finite"
     if output is not None and finite:
         write_whole(output, csv_text(columns))
+    if class_output is not None and report["status"] == "ok":
+        from ._class import write
+
+        try:
+            report |= write(point, result, class_output)
+        except BadInput as error:
+            _refuse(error)
     if as_json:
         print_json(report)
-    elif output is not None:
+    elif output is not None or class_output is not None:
         print_tables(point, report)
     elif finite:
         sys.stdout.write(csv_text(columns))

@@ -302,6 +302,15 @@ Json = Annotated[
         rich_help_panel=OUTPUT,
     ),
 ]
+ClassFolder = Annotated[
+    Path | None,
+    typer.Option(
+        "--class-output",
+        metavar="DIR",
+        help="Folder for nujax_psd.dat and nujax.ini, which CLASS reads as they are.",
+        rich_help_panel=OUTPUT,
+    ),
+]
 Gradient = Annotated[
     bool,
     typer.Option(
