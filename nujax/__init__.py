@@ -96,7 +96,8 @@ _HOME = {
     "scan": "inference.scan",
     "open_scan": "inference.scan",
 }
-_MODULES = ("abundance", "constants", "export", "inference", "limits", "plot", "portal", "presets", "units")
+_MODULES = ("abundance", "constants", "inference", "limits", "plot", "portal", "presets", "units",
+            "export")  # fmt: skip
 
 __all__ = ["__version__", *_HOME, *_MODULES]  # pyright: ignore[reportUnsupportedDunderAll]
 

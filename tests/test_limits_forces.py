@@ -76,7 +76,8 @@ def test_the_rule_against_scipy(mass, vector):
     top = (KAON_MASS - MUON_MASS) ** 2
     middle = np.sqrt(mass**2 * top)
     expected = sum(
-        quad(integrand, *ends, limit=200, epsabs=0)[0] for ends in ((mass**2, middle), (middle, top))
+        quad(integrand, *ends, limit=200, epsabs=0)[0]
+        for ends in ((mass**2, middle), (middle, top))
     )
     spectrum = widths.meson_spectrum(KAON_MASS, MUON_MASS)
     found = widths.emission_ratio(mass, KAON_MASS - MUON_MASS, spectrum, vector)

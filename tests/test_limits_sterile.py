@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy.integrate import quad
 from scipy.optimize import brentq
+from spectra import made_up_result
 
 import nujax as nj
 from nujax.constants import HBAR
@@ -33,21 +34,8 @@ _VECTOR = nj.StandardModel() + nj.VectorMediator(10 * MeV, 1e-4)
 _BY_NAME = {limit.name: limit for limit in all_limits()}
 
 
-def _thermal(mass, mixing=7e-11, shape=None, density=0.12):
-    """A result with a given spectrum (default Fermi-Dirac) of T_s = T_nu, and Ω h² = density."""
-    result = nj.production.ProductionResult
-    x = jnp.geomspace(2e-4, 66.0, 400)
-    f = fermi_dirac(x) if shape is None else shape(x)
-    step = jnp.log(x[1] / x[0])
-    number, momentum = jnp.sum(step * x**3 * f), jnp.sum(step * x**4 * f)
-    degrees = 10.75
-    zero = jnp.zeros(())
-    return result(
-        relic_density=jnp.asarray(density), mean_momentum=momentum / number,
-        comoving_yield=45 / (2 * np.pi**4 * degrees) * number, x=x, f=f, error_estimate=zero,
-        status_code=zero, T_initial=zero, T_final=zero, started=zero, finished=zero,
-        lightest_mediator=None, regime=None,
-    )  # fmt: skip
+def _thermal(mass, shape=fermi_dirac, density=0.12):
+    return made_up_result(shape, density, mass)
 
 
 def test_every_datum_has_its_paper():

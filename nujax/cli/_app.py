@@ -401,6 +401,68 @@ def scan(
     raise typer.Exit(_scan.finish_scan(report, status=setup is None))
 
 
+@app.command(
+    epilog=(
+        "Example: nujax limits --mass 7.1keV --sin2-2theta 7e-11 --mediator vector "
+        "--mediator-mass 100MeV --coupling 1e-5"
+    )
+)
+def limits(
+    mass: options.Mass,
+    sin2_2theta: options.Mixing,
+    flavour: options.Flavour = "mu",
+    mediator: options.Mediator = None,
+    mediator_mass: options.MediatorMass = None,
+    coupling: options.Coupling = None,
+    bose: options.Bose = False,
+    convention: options.Convention = "exact",
+    inputs: options.InputSet = "precise",
+    plasma: options.Degrees = None,
+    t_initial: options.InitialTemperature = None,
+    t_final: options.FinalTemperature = None,
+    no_production: options.Alone = False,
+    as_json: options.Json = False,
+) -> None:
+    """Is it still allowed? One point against X-rays, structure, decays and searches.
+
+    Exit code 0 whatever the verdict; 1 if production failed, 2 for bad input.
+    """
+    from . import _limits
+
+    try:
+        point = read_inputs(
+            mass=mass,
+            sin2_2theta=sin2_2theta,
+            flavour=flavour,
+            mediator=mediator,
+            mediator_mass=mediator_mass,
+            coupling=coupling,
+            bose=bose,
+            convention=convention,
+            inputs=inputs,
+            plasma=plasma,
+            t_initial=t_initial,
+            t_final=t_final,
+        )
+    except BadInput as error:
+        _refuse(error)
+    _load_compute(point)
+    report = _limits.compute(point, production=not no_production)
+    raise typer.Exit(_limits.show(report, as_json))
+
+
+@app.command(epilog="Example: nujax plot scalar-spectra --output spectra.png")
+def plot(figure: options.Figure, output: options.FigureFile) -> None:
+    """Draws a figure of 1910.04901 or 2005.03681; seconds to minutes."""
+    from . import _plot
+
+    try:
+        _plot.check(figure, output)
+    except BadInput as error:
+        _refuse(error)
+    _plot.draw(figure, output)
+
+
 def _load_compute(point: Inputs):
     """JAX and the physics, loaded only after the input has been checked without them."""
     from ._runtime import prepare_jax

@@ -35,6 +35,4 @@ def write(inputs: Inputs, result: Any, folder: Path) -> dict[str, Any]:
     except ValueError as error:
         raise BadInput(str(error)) from error
     message(f"wrote {files.ini} and {files.psd.name}: run `class {files.ini}`.")
-    return {
-        "class": {"ini": str(files.ini), "psd": str(files.psd), "parameters": files.parameters}
-    }
+    return {"class": {"ini": str(files.ini), "psd": str(files.psd), "parameters": files.parameters}}

@@ -372,3 +372,31 @@ StatusOf = Annotated[
         rich_help_panel=_SCAN,
     ),
 ]
+Alone = Annotated[
+    bool,
+    typer.Option(
+        "--no-production",
+        help="Do not compute Ω h² and the spectrum: take ν_s to be all dark matter.",
+        rich_help_panel=_SETUP,
+    ),
+]
+Figure = Annotated[
+    str,
+    typer.Argument(
+        metavar="FIGURE",
+        help=(
+            "scalar-curve, scalar-production, scalar-spectra, mixing-plane, vector-evolution, "
+            "vector-curve, lmu-ltau-curve, b-l-curve or matter-power."
+        ),
+        show_default=False,
+    ),
+]
+FigureFile = Annotated[
+    Path,
+    typer.Option(
+        "--output",
+        metavar="FILE",
+        help="File to draw (png, pdf, svg); needs matplotlib.",
+        rich_help_panel=OUTPUT,
+    ),
+]

@@ -111,8 +111,8 @@ def class_parameters(
     if density > _OVER * total:
         raise ValueError(
             f"Argument `result` must not exceed all dark matter, {total:g}, but has Ω h² = "
-            f"{density:.4g}: CLASS would take the rest from dark energy. Solve for Ω h² = {total:g} "
-            "first, or give `density` for a spectrum of this shape."
+            f"{density:.4g}: CLASS would take the rest from dark energy. Solve for Ω h² = {total:g}"
+            " first, or give `density` for a spectrum of this shape."
         )
     temperature = float(temperature_today(result))
     # n today [cm⁻³] of both helicities, and the degeneracy that makes of it the density.

@@ -16,7 +16,6 @@ from ._mediator import mediator_decay_limits
 from ._structure import structure_limits
 from ._x_ray import decay_limits
 
-
 _WORDS = {
     "preferred": {"excluded": "preferred", "allowed": "not preferred"},
     "projection": {"excluded": "within reach", "allowed": "beyond reach"},

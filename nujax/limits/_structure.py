@@ -118,7 +118,7 @@ class ThermalRelic(AbstractLimit):
             share = jnp.asarray(1.0)
             warmth = jnp.ones_like(mass)
         else:
-            _need(result, self)
+            result = _need(result, self)
             share = result.relic_density / RELIC_DENSITY_TARGET
             warmth = mean_warmth(result) if self.mapping == "mean" else half_mode_warmth(result)
         value = relic_mass(mass, warmth) / keV
@@ -148,10 +148,10 @@ class PhaseSpace(AbstractLimit):
         """The equivalent mass [keV] against the bound."""
         mass, share = theory.sterile.mass / keV, jnp.asarray(1.0)
         if result is not None or theory.new_forces():
-            _need(result, self)
-            share = result.relic_density / RELIC_DENSITY_TARGET
-            square = spectrum_moment(result, 4) / spectrum_moment(result, 2)
-            warmth = jnp.sqrt(square / MEAN_SQUARE) * temperature_today(result) / _NEUTRINO
+            made = _need(result, self)
+            share = made.relic_density / RELIC_DENSITY_TARGET
+            square = spectrum_moment(made, 4) / spectrum_moment(made, 2)
+            warmth = jnp.sqrt(square / MEAN_SQUARE) * temperature_today(made) / _NEUTRINO
             mass = mass / warmth
         inside = share >= _LEAST_SHARE
         return log_bound(self.smallest, mass, inside, "equivalent mass [keV]", lower=True)
@@ -197,8 +197,7 @@ class RelicDensity(AbstractLimit):
 
     def compare(self, theory: SterileTheory, result: Any) -> Bound:
         """Ω h² of the result of production."""
-        _need(result, self)
-        density = result.relic_density
+        density = _need(result, self).relic_density
         return log_bound(self.largest, density, jnp.isfinite(density), "Omega h^2")
 
 
@@ -218,6 +217,7 @@ def structure_limits() -> list[AbstractLimit]:
     return [RelicDensity(), *relics, PhaseSpace(), Pauli()]
 
 
-def _need(result: Any, limit: AbstractLimit) -> None:
+def _need(result: Any, limit: AbstractLimit) -> ProductionResult:
     if not isinstance(result, ProductionResult):
         raise NeedsResult(f"The limit {limit.name!r} needs the result of `solve_production`.")
+    return result

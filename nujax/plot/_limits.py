@@ -40,9 +40,8 @@ def coupling_limits(
     import jax
     import jax.numpy as jnp
 
-    from ..limits import NotConstrained, all_limits
+    from ..limits import NotConstrained, ThermalRelic, XrayLine, all_limits
     from ..limits import SterileTheory as Theory
-    from ..limits import ThermalRelic, XrayLine
 
     axes = new_axes(axes, size=(7.2, 5.0))
     masses = np.geomspace(*mass, 240)

@@ -30,15 +30,17 @@ def production_history(
     axes = new_axes(axes)
     highest = 0.0
     for index, (name, result) in enumerate(results.items()):
-        if result.history is None:
+        rates = getattr(result.history, "rate", None)
+        if result.history is None or rates is None:
             raise ValueError(
                 f"Argument `results` must have histories (keep_history=True), but {name} has none."
             )
-        T, rates = np.asarray(result.history.T), np.asarray(result.history.rate)
+        T, rates = np.asarray(result.history.T), np.asarray(rates)
         logs = np.log(np.maximum(rates, 1e-300))
         at = np.log(np.asarray(result.x))
         rate = np.exp([np.interp(np.log(x), at, row) for row in logs])
-        inside = (T <= float(result.T_initial)) & (T >= float(result.T_final))
+        first, last = float(result.T_initial), float(result.T_final)
+        inside = (first >= T) & (last <= T)
         axes.plot(1.0 / T[inside], rate[inside], label=name, lw=1.5, **regime_style(name, index))
         highest = max(highest, rate[inside].max())
     axes.set(xscale="log", yscale="log", ylim=(highest * 10.0**-_DECADES, 3.0 * highest))

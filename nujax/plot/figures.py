@@ -53,9 +53,7 @@ def heavier_sterile() -> SterileNeutrino:
 def scalar_results(keep_history: bool = False) -> dict[str, ProductionResult]:
     """The points A, B, C of the scalar, and Dodelson–Widrow production (DW) without it."""
     inputs = paper()
-    method = BoltzmannQuadrature(
-        back_reaction=False, mixing="averaged", keep_history=keep_history
-    )
+    method = BoltzmannQuadrature(back_reaction=False, mixing="averaged", keep_history=keep_history)
     # A vanishing coupling is Dodelson–Widrow's, by the same compiled function.
     points = {"DW": (1 * GeV, 1e-12), **SCALAR_POINTS}
     return {
@@ -88,7 +86,7 @@ def mixing_plane() -> Any:
     Black: Dodelson–Widrow production makes Ω h² = 0.12; above it there is more. Hatched below: no
     scalar of m > 9.9 MeV (N_eff) that K → μνφ and the Higgs allow makes enough.
     """
-    axes = mixing_limits()
+    axes = mixing_limits(mixing=(1e-19, 1e-6))
     masses = np.geomspace(2.0, 50.0, 9)
     line, least = reachable_mixing(masses)
     fine = np.geomspace(masses[0], masses[-1], 200)
@@ -159,7 +157,9 @@ def reachable_mixing(masses: Any) -> tuple[np.ndarray, np.ndarray]:
 def vector_evolution() -> Any:
     """2005.03681 fig. 5: Γ/H, the effective mixing, and the rate of A, B, C and DW."""
     inputs = paper()
-    points = {name: VectorMediator(*point) for name, point in VECTOR_POINTS.items()}
+    points = {
+        name: VectorMediator(mass, coupling) for name, (mass, coupling) in VECTOR_POINTS.items()
+    }
     theories = {"DW": (sterile(), inputs.standard_model)} | {
         name: (sterile(), inputs.standard_model + force) for name, force in points.items()
     }
@@ -190,8 +190,7 @@ def matter_power() -> Any:
 
     nu = sterile()
     powers = {
-        name: run(nu, result, density=0.12, k_max=50.0)
-        for name, result in scalar_results().items()
+        name: run(nu, result, density=0.12, k_max=50.0) for name, result in scalar_results().items()
     }
     return matter_suppression(powers)
 
@@ -210,7 +209,7 @@ FIGURES: Mapping[str, Callable[[], Any]] = {
 
 
 def _curve_with_limits(
-    force: Callable[..., AbstractInteraction],
+    force: Callable[[Any, Any], AbstractInteraction],
     neutrinos: tuple[SterileNeutrino, ...],
     points: Mapping[str, tuple[float, float]],
     name: str,
@@ -221,13 +220,13 @@ def _curve_with_limits(
     axes = new_axes(None, size=(7.6, 5.0))
     coupling_limits(force, neutrinos[0], axes, mass=_MASSES, coupling=couplings)
     handles, labels = axes.get_legend_handles_labels()
-    for nu, style in zip(neutrinos, ({"lw": 2.2}, {"lw": 2.2, "color": "black"}), strict=False):
+    for nu in neutrinos:
         curve = trace_relic_curve(
             nu, standard + force(1 * GeV, 0.1), plasma=inputs.plasma, method=inputs.method,
             bounds={"mediator_mass": _MASSES},
         )  # fmt: skip
         if len(neutrinos) == 1:
-            relic_curve(curve, axes, **style)
+            relic_curve(curve, axes, lw=2.2)
             continue
         shade = "0.55" if nu is neutrinos[0] else "black"
         label = rf"{float(nu.mass) / keV:.3g} keV, $\sin^2 2\theta$ = {float(nu.sin2_2theta):.0e}"
