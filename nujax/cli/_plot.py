@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 from pathlib import Path
 from typing import Any
 
 from ._inputs import BadInput, choose
-from ._report import check_output, message
+from ._report import check_output
 
 # The names of `nujax.plot.figures.FIGURES`, known here without loading JAX.
 FIGURES = {
@@ -36,7 +37,7 @@ def check(figure: str, output: Path) -> None:
         raise BadInput("The figure matter-power needs CLASS: pip install 'nujax[class]'.")
 
 
-def draw(figure: str, output: Path, dpi: int = 160) -> None:
+def draw(figure: str, output: Path, dpi: int = 120) -> None:
     """Draws the figure into the file. Loads JAX."""
     from ._runtime import prepare_jax
 
@@ -46,4 +47,4 @@ def draw(figure: str, output: Path, dpi: int = 160) -> None:
     axes: Any = FUNCTIONS[figure]()
     one = axes.ravel()[0] if hasattr(axes, "ravel") else axes
     one.figure.savefig(output, dpi=dpi)
-    message(f"wrote {output}.")
+    sys.stdout.write(f"{output}\n")

@@ -10,7 +10,6 @@ import numpy as np
 from ._base import COLOURS, new_axes
 
 if TYPE_CHECKING:
-    from ..interactions import AbstractInteraction
     from ..limits import AbstractLimit
     from ..sterile import SterileNeutrino
 
@@ -23,7 +22,7 @@ _HATCH = {"estimate": "////", "preferred": "...."}
 
 
 def coupling_limits(
-    force: Callable[[Any, Any], AbstractInteraction],
+    force: Callable[..., Any],
     sterile: SterileNeutrino,
     axes: Any = None,
     limits: Sequence[AbstractLimit] | None = None,

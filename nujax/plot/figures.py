@@ -15,7 +15,6 @@ import numpy as np
 
 from ..inference import trace_relic_curve
 from ..interactions import (
-    AbstractInteraction,
     BMinusL,
     LMuMinusLTau,
     ScalarMediator,
@@ -157,11 +156,10 @@ def reachable_mixing(masses: Any) -> tuple[np.ndarray, np.ndarray]:
 def vector_evolution() -> Any:
     """2005.03681 fig. 5: Γ/H, the effective mixing, and the rate of A, B, C and DW."""
     inputs = paper()
-    points = {
-        name: VectorMediator(mass, coupling) for name, (mass, coupling) in VECTOR_POINTS.items()
-    }
+    force: Any = VectorMediator
+    points = {name: force(*point) for name, point in VECTOR_POINTS.items()}
     theories = {"DW": (sterile(), inputs.standard_model)} | {
-        name: (sterile(), inputs.standard_model + force) for name, force in points.items()
+        name: (sterile(), inputs.standard_model + vector) for name, vector in points.items()
     }
     return evolution(theories, inputs.plasma)
 
@@ -209,7 +207,7 @@ FIGURES: Mapping[str, Callable[[], Any]] = {
 
 
 def _curve_with_limits(
-    force: Callable[[Any, Any], AbstractInteraction],
+    force: Callable[..., Any],
     neutrinos: tuple[SterileNeutrino, ...],
     points: Mapping[str, tuple[float, float]],
     name: str,
