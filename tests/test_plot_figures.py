@@ -1,6 +1,7 @@
 """Figures: every one is drawn again, and what stands in it is what it says."""
 
 from functools import cache
+from types import SimpleNamespace
 
 import jax.numpy as jnp
 import matplotlib
@@ -159,12 +160,31 @@ def test_the_scalar_curve():
     axes = figures.scalar_curve()
     labels = _labels(axes)
     assert {"A", "B", "C", "fold", "K -> mu nu X, NA62", "N_eff (boson)"} <= set(labels)
-    points = np.concatenate([
-        np.stack([line.get_xdata(), line.get_ydata()], axis=1)
-        for line in axes.get_lines() if line.get_label() in ("A", "B", "C")
-    ])  # fmt: skip
-    for point in figures.SCALAR_POINTS.values():
-        assert np.abs(np.log(points / point)).sum(axis=1).min() < 0.05
+    for name, point in figures.SCALAR_POINTS.items():
+        x, y = (np.log(v) for v in _line(axes, name))
+        fine = np.linspace(0, len(x) - 1, 50 * len(x))
+        away = [np.interp(fine, np.arange(len(v)), v) for v in (x, y)] - np.log(point)[:, None]
+        assert np.abs(away).sum(axis=0).min() < 0.02
+    axes.figure.canvas.draw()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("lmu-ltau-curve", {"neutrino trident, CCFR", "four muons, BaBar", "(g-2)_mu of 2023"}),
+        ("b-l-curve", {"neutrino-electron scattering, TEXONO", "beam dumps", "dimuons, LHCb"}),
+    ],
+)
+def test_the_gauged_curves(name, expected, monkeypatch):
+    """Limits and both neutrinos in the legend; the curves, minutes of tracing, are stand-ins."""
+    points = np.array([[1.0, 1e-6], [1e4, 1e-1]])
+    stand_in = SimpleNamespace(branches=[SimpleNamespace(points=points)])
+    monkeypatch.setattr(figures, "trace_relic_curve", lambda *_, **__: stand_in)
+    axes = figures.FIGURES[name]()
+    labels = _labels(axes)
+    assert expected <= set(labels)
+    assert [label for label in labels if "keV" in label][0].startswith("7.1 keV")
     axes.figure.canvas.draw()
 
 
