@@ -21,7 +21,7 @@ from .class_ import PLANCK_2018, write_class
 
 _NU = 1.12
 _SPECTRUM = ("N_ncdm", "use_ncdm_psd_files", "ncdm_psd_filenames", "m_ncdm", "T_ncdm", "deg_ncdm",
-             "omega_ncdm", "ncdm_fluid_approximation")  # fmt: skip
+             "omega_ncdm", "ncdm_fluid_approximation", "tol_ncdm_synchronous")  # fmt: skip
 _FEWEST = 1e-3  # [h/Mpc]
 
 
