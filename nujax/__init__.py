@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from . import abundance as abundance
     from . import constants as constants
+    from . import export as export
     from . import inference as inference
     from . import limits as limits
     from . import plot as plot
@@ -111,7 +112,8 @@ _HOME = {
     "scan": "inference.scan",
     "open_scan": "inference.scan",
 }
-_MODULES = ("abundance", "constants", "inference", "limits", "plot", "portal", "presets", "units")
+_MODULES = ("abundance", "constants", "inference", "limits", "plot", "portal", "presets", "units",
+            "export")  # fmt: skip
 
 __all__ = ["__version__", *_HOME, *_MODULES]  # pyright: ignore[reportUnsupportedDunderAll]
 

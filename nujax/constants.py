@@ -16,6 +16,7 @@ LIGHTEST_MEDIATOR = 1e-3
 
 # Particle physics.
 FERMI_CONSTANT = 1.1663787e-11  # G_F [MeV^-2]; PDG 2018 (CODATA 2014)
+FINE_STRUCTURE = 7.2973525693e-3  # alpha at zero momentum; CODATA 2018
 PLANCK_MASS = 1.220910e22  # M_Pl = G^(-1/2) [MeV]; PDG 2018 (CODATA 2014)
 W_MASS = 80379.0  # m_W [MeV]; PDG 2018
 Z_MASS = 91187.6  # m_Z [MeV]; PDG 2018
@@ -27,6 +28,7 @@ CHARGED_LEPTON_MASSES = {"e": ELECTRON_MASS, "mu": MUON_MASS, "tau": TAU_MASS}  
 
 NUCLEON_MASS = 938.91875  # mean of proton and neutron [MeV]; PDG 2022
 KAON_MASS = 493.677  # m_K+ [MeV]; PDG 2022
+PION_MASS = 139.57039  # m_pi+ [MeV]; PDG 2022
 WEAK_MIXING = 0.23122  # sin^2 theta_W, MSbar at m_Z; PDG 2022
 
 # Cosmology.

@@ -76,7 +76,7 @@ def test_another_model_is_not_constrained():
     sterile = nj.SterileNeutrino(7.1e-3, 1e-10)
     with pytest.raises(NotConstrained, match="does not constrain a SterileNeutrino"):
         all_limits()[0].bound(sterile)
-    table = check(sterile)
+    table = check(sterile, limits=all_limits()[:30])
     assert {row.verdict for row in table.entries} == {"does not constrain this model"}
     assert "does not constrain" in str(table)
 

@@ -170,6 +170,7 @@ def spectrum(
         str,
         typer.Option(metavar="NUMBER", help="Largest x.", rich_help_panel=options.OUTPUT),
     ] = "25",
+    class_output: options.ClassFolder = None,
     gradient: options.Gradient = False,
     as_json: options.Json = False,
 ) -> None:
@@ -192,6 +193,10 @@ def spectrum(
         grid = read_grid(x_min, x_max, points)
         if output is not None:
             check_output(output)
+        if class_output is not None:
+            from ._class import check_folder
+
+            check_folder(class_output)
     except BadInput as error:
         _refuse(error)
     compute = _load_compute(point)
@@ -203,9 +208,16 @@ def spectrum(
     finite = report["status"] != "non_finite"
     if output is not None and finite:
         write_whole(output, csv_text(columns))
+    if class_output is not None and report["status"] == "ok":
+        from ._class import write
+
+        try:
+            report |= write(point, result, class_output)
+        except BadInput as error:
+            _refuse(error)
     if as_json:
         print_json(report)
-    elif output is not None:
+    elif output is not None or class_output is not None:
         print_tables(point, report)
     elif finite:
         sys.stdout.write(csv_text(columns))
@@ -387,6 +399,68 @@ def scan(
     else:
         _scan.print_scan(report)
     raise typer.Exit(_scan.finish_scan(report, status=setup is None))
+
+
+@app.command(
+    epilog=(
+        "Example: nujax limits --mass 7.1keV --sin2-2theta 7e-11 --mediator vector "
+        "--mediator-mass 100MeV --coupling 1e-5"
+    )
+)
+def limits(
+    mass: options.Mass,
+    sin2_2theta: options.Mixing,
+    flavour: options.Flavour = "mu",
+    mediator: options.Mediator = None,
+    mediator_mass: options.MediatorMass = None,
+    coupling: options.Coupling = None,
+    bose: options.Bose = False,
+    convention: options.Convention = "exact",
+    inputs: options.InputSet = "precise",
+    plasma: options.Degrees = None,
+    t_initial: options.InitialTemperature = None,
+    t_final: options.FinalTemperature = None,
+    no_production: options.Alone = False,
+    as_json: options.Json = False,
+) -> None:
+    """Is it still allowed? One point against X-rays, structure, decays and searches.
+
+    Exit code 0 whatever the verdict; 1 if production failed, 2 for bad input.
+    """
+    from . import _limits
+
+    try:
+        point = read_inputs(
+            mass=mass,
+            sin2_2theta=sin2_2theta,
+            flavour=flavour,
+            mediator=mediator,
+            mediator_mass=mediator_mass,
+            coupling=coupling,
+            bose=bose,
+            convention=convention,
+            inputs=inputs,
+            plasma=plasma,
+            t_initial=t_initial,
+            t_final=t_final,
+        )
+    except BadInput as error:
+        _refuse(error)
+    _load_compute(point)
+    report = _limits.compute(point, production=not no_production)
+    raise typer.Exit(_limits.show(report, as_json))
+
+
+@app.command(epilog="Example: nujax plot scalar-spectra --output spectra.png")
+def plot(figure: options.Figure, output: options.FigureFile) -> None:
+    """Draws a figure of 1910.04901 or 2005.03681; seconds to minutes."""
+    from . import _plot
+
+    try:
+        _plot.check(figure, output)
+    except BadInput as error:
+        _refuse(error)
+    _plot.draw(figure, output)
 
 
 def _load_compute(point: Inputs):

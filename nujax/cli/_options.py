@@ -302,6 +302,15 @@ Json = Annotated[
         rich_help_panel=OUTPUT,
     ),
 ]
+ClassFolder = Annotated[
+    Path | None,
+    typer.Option(
+        "--class-output",
+        metavar="DIR",
+        help="Folder for nujax_psd.dat and nujax.ini, which CLASS reads as they are.",
+        rich_help_panel=OUTPUT,
+    ),
+]
 Gradient = Annotated[
     bool,
     typer.Option(
@@ -361,5 +370,33 @@ StatusOf = Annotated[
         metavar="STORE",
         help="Only say how far a store is, and check all its files.",
         rich_help_panel=_SCAN,
+    ),
+]
+Alone = Annotated[
+    bool,
+    typer.Option(
+        "--no-production",
+        help="Do not compute Ω h² and the spectrum: take ν_s to be all dark matter.",
+        rich_help_panel=_SETUP,
+    ),
+]
+Figure = Annotated[
+    str,
+    typer.Argument(
+        metavar="FIGURE",
+        help=(
+            "scalar-curve, scalar-production, scalar-spectra, mixing-plane, vector-evolution, "
+            "vector-curve, lmu-ltau-curve, b-l-curve or matter-power."
+        ),
+        show_default=False,
+    ),
+]
+FigureFile = Annotated[
+    Path,
+    typer.Option(
+        "--output",
+        metavar="FILE",
+        help="File to draw (png, pdf, svg); needs matplotlib.",
+        rich_help_panel=OUTPUT,
     ),
 ]

@@ -57,14 +57,20 @@ def _cubics(points: tuple[tuple[float, float], ...]) -> tuple[np.ndarray, np.nda
 def read_data(name: str) -> tuple[dict[str, Any], ...]:
     """The entries of a file in `data/`, each with its `Table` of points.
 
+    An entry may have no table, or two: with `upper` it excludes what lies between them.
     Raises `ValueError` if a table does not rise in x or an entry has no source.
     """
     text = files("nujax.limits").joinpath("data", name).read_text(encoding="utf-8")
     entries = []
     for entry in tomllib.loads(text)["limit"]:
-        points = tuple((float(x), float(y)) for x, y in entry.pop("table"))
-        rising = all(a[0] < b[0] for a, b in zip(points, points[1:], strict=False))
-        if not (entry.get("source") and len(points) > 1 and rising):
-            raise ValueError(f"{name}: entry {entry.get('name')!r} needs a source and rising x.")
-        entries.append(entry | {"table": Table(points)})
+        if not entry.get("source"):
+            raise ValueError(f"{name}: entry {entry.get('name')!r} needs a source.")
+        for key in ("table", "upper"):
+            if key in entry:
+                points = tuple((float(x), float(y)) for x, y in entry[key])
+                rising = all(a[0] < b[0] for a, b in zip(points, points[1:], strict=False))
+                if not (len(points) > 1 and rising):
+                    raise ValueError(f"{name}: entry {entry['name']!r} needs rising x.")
+                entry[key] = Table(points)
+        entries.append(entry)
     return tuple(entries)

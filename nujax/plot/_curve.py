@@ -1,4 +1,4 @@
-"""Figures: every function draws on matplotlib axes, which it returns (extra `plot`)."""
+"""Curves of Ω h² = 0.12 in the plane of two parameters."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from .inference import Band, RelicCurve
+from ._base import REGIME_COLOURS, new_axes
 
-# Okabe and Ito's colours, told apart by colour-blind readers and in grey print.
-REGIME_COLOURS = {"DW": "#999999", "A": "#0072B2", "B": "#D55E00", "C": "#009E73"}
+if TYPE_CHECKING:
+    from ..inference import Band, RelicCurve
+
 _SHADES = ("#d9d9d9", "#f0e442", "#cc79a7")
 _LABELS = {
     "mass": r"$m_4$ [MeV]",
@@ -33,7 +33,7 @@ def relic_curve(
 
     Raises `ImportError` with the line to paste if matplotlib is missing.
     """
-    axes = _axes(axes)
+    axes = new_axes(axes)
     for shade, (name, band) in zip(_SHADES, (bands or {}).items(), strict=False):
         for k, (low, high) in enumerate(zip(*band, strict=True)):
             outline = np.concatenate([low, high[::-1]])
@@ -59,19 +59,6 @@ def relic_curve(
     if labelled:
         axes.legend(title=rf"$\Omega h^2 = {curve.target:g}$")
     return axes
-
-
-def _axes(axes: Any) -> Any:
-    if axes is not None:
-        return axes
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise ImportError(
-            "Figures need matplotlib: pip install 'nujax[plot]' (or pip install matplotlib)."
-        ) from None
-    # No pyplot: it would choose a window system and keep every figure alive.
-    return Figure(figsize=(6.0, 4.2), layout="constrained").subplots()
 
 
 def _runs(names: list[str]) -> list[tuple[int, int, str]]:
