@@ -51,7 +51,9 @@ if TYPE_CHECKING:
     from .production import QuantumKinetic as QuantumKinetic
     from .production import Regime as Regime
     from .production import Resonances as Resonances
+    from .production import SelfInteracting as SelfInteracting
     from .production import Status as Status
+    from .production import SterileScalar as SterileScalar
     from .production import find_resonances as find_resonances
     from .production import production_regime as production_regime
     from .production import solve_production as solve_production
@@ -74,6 +76,8 @@ _HOME = {
     "BoltzmannQuadrature": "production",
     "BoltzmannODE": "production",
     "QuantumKinetic": "production",
+    "SelfInteracting": "production",
+    "SterileScalar": "production",
     "solve_production": "production",
     "production_regime": "production",
     "find_resonances": "production",
