@@ -1,4 +1,4 @@
-r"""The integrated equations of 2206.10630: number and energy of a dark gas in kinetic equilibrium."""
+r"""The integrated equations of 2206.10630: number and energy of a gas in kinetic equilibrium."""
 
 from __future__ import annotations
 

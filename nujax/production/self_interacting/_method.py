@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING, Any, final
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
-import numpy as np
 
 from ..._checks import (
     check_at_most,
