@@ -40,6 +40,11 @@ class SterileScalar(eqx.Module):
         self.real = bool(real)
 
     @property
+    def largest_coupling(self) -> float:
+        """4π, where perturbation theory ends."""
+        return 4.0 * np.pi
+
+    @property
     def states(self) -> float:
         """Of the field: 1 or 2."""
         return 1.0 if self.real else 2.0
