@@ -14,7 +14,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..._spline import evaluate, spline_table
+from ..._degrees import degrees_table
+from ..._spline import evaluate, spline_slopes, spline_table
 from ...constants import ELECTRON_MASS, PLANCK_MASS
 from ...plasma import Plasma
 
@@ -22,7 +23,7 @@ DECOUPLING = 1.4  # [MeV]
 _JOINT, _CONSTANT_JOINT = 10.0, 30.0  # [MeV]
 _FADE = 0.1  # of ln T, over which the two expansions are joined
 _NEUTRINOS = 6.0 * 7.0 / 8.0
-_STEP, _FIRST, _KNOTS = 0.04, -260, 360  # knots from 3e-5 MeV to 54 MeV
+_STEP, _FIRST, _KNOTS = 0.04, -345, 690  # knots from 1e-6 MeV to 1e6 MeV
 
 
 class Expansion(NamedTuple):
@@ -35,40 +36,39 @@ class Expansion(NamedTuple):
 
 def expansion(plasma: Plasma, log_T: jax.Array) -> Expansion:
     """At ln(T_ν/MeV), elementwise. H = √(8πρ/3)/M_Pl."""
-    table, start, step = _table()
-    log_energy, clock, log_entropy = (evaluate(table[..., k], start, step, log_T) for k in range(3))
-    T = jnp.exp(log_T)
-    late_entropy = float(_table()[0][0, 0, 2])
+    values = evaluate(*_table(plasma.degrees), log_T)
+    log_energy, clock, log_entropy = (values[..., k] for k in range(3))
     if plasma.degrees == "constant":
-        early = jnp.where(log_T > np.log(_CONSTANT_JOINT), 1.0, 0.0)
-        clock, log_entropy = jnp.ones_like(clock), jnp.full_like(clock, late_entropy)
-    else:
-        early = jax.nn.sigmoid((log_T - np.log(_JOINT)) / _FADE)
-        other = jnp.log(plasma.entropy_degrees(T))
-        slope = early * (1.0 - early) / _FADE * (other - log_entropy)
-        clock = (1.0 - early) * clock + early * plasma.clock_factor(T) + slope / 3.0
-        log_entropy = (1.0 - early) * log_entropy + early * other
-    log_energy = (1.0 - early) * log_energy + early * jnp.log(plasma.energy_degrees(T))
+        early = log_T > np.log(_CONSTANT_JOINT)
+        log_energy = jnp.where(early, jnp.log(plasma.constant_degrees), log_energy)
     hubble = np.sqrt(4.0 * np.pi**3 / 45.0) / PLANCK_MASS * jnp.exp(0.5 * log_energy + 2.0 * log_T)
     entropy = (2.0 * np.pi**2 / 45.0) * jnp.exp(log_entropy + 3.0 * log_T)
     return Expansion(hubble, clock, entropy)
 
 
 @cache
-def _table():
-    """Splines in ln T_ν of ln g* and ln g*s (in powers of T_ν) and of the clock factor."""
+def _table(degrees: str):
+    """Splines in ln T_ν of ln g*, of the clock factor and of ln g*s (in powers of T_ν)."""
     knots = _STEP * (_FIRST + np.arange(_KNOTS))
     T = np.exp(knots)
     coupled = T > DECOUPLING
     photons = np.where(coupled, T, _photon_temperature(T))
     rho, s = _electromagnetic(photons)
     ratio = photons / T
-    energy = rho * ratio**4 + _NEUTRINOS
-    entropy = s * ratio**3 + _NEUTRINOS
-    h = 1e-4
-    up, down = (np.log(_electromagnetic(T * np.exp(e))[1] + _NEUTRINOS) for e in (h, -h))
-    clock = np.where(coupled, 1.0 + (up - down) / (6.0 * h), 1.0)
-    values = np.stack([np.log(energy), clock, np.log(entropy)], axis=1)
+    log_energy = np.log(rho * ratio**4 + _NEUTRINOS)
+    # Below decoupling exactly that of T_ν ∝ 1/a.
+    late = np.log(_electromagnetic(DECOUPLING)[1] + _NEUTRINOS)
+    log_entropy = np.where(coupled, np.log(s + _NEUTRINOS), late)
+    if degrees == "constant":
+        log_entropy = np.full_like(knots, late[0])
+    else:
+        early = 1.0 / (1.0 + np.exp(-(knots - np.log(_JOINT)) / _FADE))
+        of_plasma = evaluate(*degrees_table(degrees), knots, np)
+        log_energy = (1.0 - early) * log_energy + early * np.log(of_plasma[:, 0])
+        log_entropy = (1.0 - early) * log_entropy + early * np.log(of_plasma[:, 1])
+    # −dN/dln T of s a³ = const, the slope of the spline itself.
+    clock = 1.0 + spline_slopes(knots, log_entropy) / 3.0
+    values = np.stack([log_energy, clock, log_entropy], axis=1)
     return spline_table(knots, values), float(knots[0]), _STEP
 
 

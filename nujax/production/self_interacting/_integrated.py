@@ -39,8 +39,6 @@ class DarkGas(NamedTuple):
     pressure: jax.Array
     number_slopes: tuple[jax.Array, jax.Array]
     kinetic_slopes: tuple[jax.Array, jax.Array]
-    steriles: jax.Array
-    steriles_kinetic: jax.Array
 
 
 class System(eqx.Module):
@@ -70,23 +68,25 @@ def system_of(
 
 def dark_gas(system: System, T: jax.Array, xi: jax.Array) -> DarkGas:
     """Both gases at T_d [MeV] and ξ = μ_s/T_d, with μ_φ = 2μ_s; scalars."""
-    s = gas(system.mass, T, xi, 2.0, 1.0)
-    b = gas(system.scalar_mass, T, 2.0 * xi, system.scalar_states, -1.0)
+    both = jax.vmap(gas)(
+        jnp.stack([system.mass, system.scalar_mass]),
+        jnp.stack([T, T]),
+        jnp.stack([xi, 2.0 * xi]),
+        jnp.asarray([2.0, system.scalar_states], T.dtype),
+        jnp.asarray([1.0, -1.0], T.dtype),
+    )
     bound = system.scalar_mass - 2.0 * system.mass
+    charge = jnp.asarray([1.0, 2.0], T.dtype)  # of n, and dμ/dμ_s
+    extra = jnp.stack([jnp.zeros_like(bound), bound])
+    kinetic = both.kinetic + extra * both.number
+    n_T, n_xi = both.number_slopes
+    k_T, k_xi = both.kinetic_slopes
     return DarkGas(
-        s.number + 2.0 * b.number,
-        s.kinetic + b.kinetic + bound * b.number,
-        s.pressure + b.pressure,
-        (
-            s.number_slopes[0] + 2.0 * b.number_slopes[0],
-            s.number_slopes[1] + 4.0 * b.number_slopes[1],
-        ),
-        (
-            s.kinetic_slopes[0] + b.kinetic_slopes[0] + bound * b.number_slopes[0],
-            s.kinetic_slopes[1] + 2.0 * (b.kinetic_slopes[1] + bound * b.number_slopes[1]),
-        ),
-        s.number,
-        s.kinetic,
+        jnp.sum(charge * both.number),
+        jnp.sum(kinetic),
+        jnp.sum(both.pressure),
+        (jnp.sum(charge * n_T), jnp.sum(charge**2 * n_xi)),
+        (jnp.sum(k_T + extra * n_T), jnp.sum(charge * (k_xi + extra * n_xi))),
     )
 
 
@@ -102,12 +102,14 @@ class Rates(NamedTuple):
     paired: jax.Array
 
 
-def rates(system: System, log_T: jax.Array, state: jax.Array, dark: DarkGas) -> Rates:
+def rates(
+    system: System, log_T: jax.Array, state: jax.Array, dark: DarkGas, hubble: jax.Array
+) -> Rates:
     r"""dn/dN = −3n + (C_as + C_pairs)/H, dρ/dN = −3(ρ + P) + C_as^E/H at ln(T_ν/MeV).
 
-    C_pairs = 2γ(T_d) e^{2ξ}(1 − e^{2ξ}); a cold gas has ξ ~ m_s/T_d and γ ∝ e^{−2m/T_d}.
+    `hubble` [MeV] is that of the plasma. C_pairs = 2γ(T_d) e^{2ξ}(1 − e^{2ξ}); a cold gas has
+    ξ ~ m_s/T_d and γ ∝ e^{−2m/T_d}.
     """
-    hubble = expansion(system.plasma, log_T).hubble
     T_dark, xi = jnp.exp(state[0]), state[1]
     if system.total_expansion:
         energy = dark.kinetic + system.mass * dark.number
@@ -130,11 +132,11 @@ def rates(system: System, log_T: jax.Array, state: jax.Array, dark: DarkGas) -> 
 def field(t: jax.Array, state: jax.Array, system: System) -> jax.Array:
     """d(ln T_d, ξ)/dt with t = −ln(T_ν/MeV)."""
     dark = dark_gas(system, jnp.exp(state[0]), state[1])
-    change = rates(system, -t, state, dark)
+    background = expansion(system.plasma, -t)
+    change = rates(system, -t, state, dark, background.hubble)
     (n_T, n_xi), (k_T, k_xi) = dark.number_slopes, dark.kinetic_slopes
     determinant = n_T * k_xi - n_xi * k_T
-    clock = expansion(system.plasma, -t).clock_factor
-    return (clock / determinant) * jnp.stack(
+    return (background.clock_factor / determinant) * jnp.stack(
         [
             change.number * k_xi - n_xi * change.kinetic,
             n_T * change.kinetic - k_T * change.number,

@@ -10,7 +10,6 @@ import jax.numpy as jnp
 import numpy as np
 
 from ...plasma import Plasma
-from .._boltzmann import BoltzmannQuadrature
 from .._method import Moments
 from .._result import ProductionResult
 from .._status import Status
@@ -184,8 +183,6 @@ def result_of(run: Run, method, sterile, interaction, plasma: Plasma) -> Product
     energy = jnp.sqrt((x * unit) ** 2 + sterile.mass**2)
     at_start = _growth(run.system, run.limits[0], run.start)
     at_end = _growth(run.system, run.limits[1], run.final)
-    fixed = jax.lax.stop_gradient((sterile, interaction, plasma))
-    around = BoltzmannQuadrature().surroundings(*fixed)
     return ProductionResult(
         relic_density=relic_density_of_yield(sterile.mass, yield_, plasma),
         mean_momentum=m.momentum / m.number,
@@ -199,7 +196,7 @@ def result_of(run: Run, method, sterile, interaction, plasma: Plasma) -> Product
         started=jnp.abs(at_start),
         finished=jnp.abs(at_end),
         lightest_mediator=parts_of(interaction).lightest(),
-        regime=around.regime,
+        regime=method.seed.regime(*jax.lax.stop_gradient((sterile, interaction, plasma))),
         history=run.history,
     )
 
@@ -207,7 +204,8 @@ def result_of(run: Run, method, sterile, interaction, plasma: Plasma) -> Product
 def _growth(system: System, T, state) -> jax.Array:
     """dln n/dN of the comoving number."""
     dark = dark_gas(system, jnp.exp(state[0]), state[1])
-    change = rates(system, jnp.log(T), state, dark)
+    hubble = expansion(system.plasma, jnp.log(T)).hubble
+    change = rates(system, jnp.log(T), state, dark, hubble)
     return (change.converted + change.paired) / dark.number
 
 
@@ -218,7 +216,7 @@ def _history(method, system: System, limits, start) -> DarkHistory:
 
     def at(t, state):
         T, dark = jnp.exp(-t), dark_gas(system, jnp.exp(state[0]), state[1])
-        change = rates(system, -t, state, dark)
+        change = rates(system, -t, state, dark, expansion(system.plasma, -t).hubble)
         energy = dark.kinetic / dark.number + system.mass
         return DarkHistory(
             T,

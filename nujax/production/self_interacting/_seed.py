@@ -15,6 +15,7 @@ from ...plasma import Plasma
 from ...sterile import SterileNeutrino
 from .._boltzmann import BoltzmannQuadrature
 from .._method import AbstractMethod
+from .._regime import Regime
 from .._status import Status
 from ._clock import DECOUPLING
 
@@ -36,6 +37,12 @@ class AbstractSeed(eqx.Module):
     ) -> Seed:
         """The abundance without self-interactions."""
 
+    @abc.abstractmethod
+    def regime(
+        self, sterile: SterileNeutrino, interaction: AbstractInteraction, plasma: Plasma
+    ) -> Regime:
+        """What made the seed."""
+
 
 @final
 class OscillationSeed(AbstractSeed):
@@ -56,6 +63,10 @@ class OscillationSeed(AbstractSeed):
         redshift = plasma.redshift(decoupling, m.T_final)
         yield_ = comoving_yield(m.number, plasma.entropy_degrees(m.T_final))
         return Seed(yield_, m.momentum / m.number * redshift, m.status_code)
+
+    def regime(self, sterile, interaction, plasma) -> Regime:
+        """That of the Boltzmann equation, without what `method` may add."""
+        return BoltzmannQuadrature().surroundings(sterile, interaction, plasma).regime
 
 
 @final
@@ -82,3 +93,8 @@ class GivenSeed(AbstractSeed):
         per_mass = plasma.entropy_density_today / plasma.critical_density_over_h2
         yield_ = self.relic_density / (sterile.mass * per_mass)
         return Seed(yield_, self.mean_momentum, jnp.asarray(int(Status.ok)))
+
+    def regime(self, sterile, interaction, plasma) -> Regime:
+        """That of collisions, without temperatures."""
+        unknown = jnp.full_like(self.relic_density, jnp.nan)
+        return Regime(jnp.asarray([1.0, 0.0, 0.0, 0.0]), unknown, unknown, None)
