@@ -94,7 +94,7 @@ class SelfInteracting(AbstractMethod):
         T_initial: Any = None,
         T_final: Any = None,
         rtol: float = 1e-6,
-        max_steps: int = 2048,
+        max_steps: int = 4096,
         solver: diffrax.AbstractSolver | None = None,
         keep_history: bool = False,
         adjoint: diffrax.AbstractAdjoint | None = None,

@@ -81,10 +81,10 @@ class Rodas4(diffrax.AbstractAdaptiveSolver):
             # (Sums: dot products of vectors this short are slower.)
             f = terms.vf(t, y0 + jnp.sum(lower[:, None] * stages, axis=0), args)
             right = f + jnp.sum(coupled[:, None] * stages, axis=0) + d * in_time
-            u = jnp.sum(inverse * right, axis=1)
+            u = jnp.sum(inverse * right[None, :], axis=1)
             return (jax.lax.dynamic_update_index_in_dim(stages, u, i, 0), f), None
 
-        first = jnp.sum(inverse * (slope + (h * _D[0]) * in_time), axis=1)
+        first = jnp.sum(inverse * (slope + (h * _D[0]) * in_time)[None, :], axis=1)
         stages = jnp.zeros((6, 2), y0.dtype).at[0].set(first)
         # A loop: six copies of the field would compile six times as long.
         (stages, f), _ = jax.lax.scan(stage, (stages, slope), inputs)
