@@ -29,7 +29,7 @@ _STATUS_TEXT = {
     "under_resolved": "the estimated error is too large for the numbers to be trusted",
     "max_steps": "the integrator stopped before the end",
     "non_finite": "a number came out that is not finite",
-    "runaway": "there are half as many ν_s as ν_a, whose loss is not followed",
+    "runaway": "ν_s became half as many as ν_a, whose loss is not followed",
 }
 
 

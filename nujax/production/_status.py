@@ -14,8 +14,8 @@ class Status(enum.IntEnum):
     non_finite      a number is not finite (theory outside the range of the tables, float32 …)
     no_freeze_out   thermal dark matter that annihilates too slowly to be in equilibrium until it is
                     non-relativistic: its abundance is not that of freeze-out
-    runaway         self-interacting ν_s become half as many as the active neutrinos that they are
-                    made of, whose loss is not followed: the numbers are an order of magnitude
+    runaway         self-interacting ν_s were, at some time, half as many as the active neutrinos
+                    that they are made of, whose loss is not followed: an order of magnitude at best
     """
 
     ok = 0

@@ -66,8 +66,8 @@ class SelfInteracting(AbstractMethod):
     x of the result is p/T at 1.4 MeV, redshifted with entropy: (p/T_ν) to 0.2 %.
 
     Approximations. Kinetic equilibrium from the beginning: the momentum-resolved equation agrees to
-    2 % in the first benchmark. ν_a is not depleted: `runaway` where there is half as much ν_s as
-    ν_a. The medium's potential does not suppress the mixing: T_ν below some hundred MeV.
+    2 % in the first benchmark. ν_a is not depleted: `runaway` where n has been half of that of ν_a
+    at any time. The medium's potential does not suppress the mixing: T_ν below some hundred MeV.
 
     Status `max_steps`: derivatives and numbers are NaN. Raises `ValueError` in single precision,
     for m ≤ 2m_s, unknown words and numbers that are not positive.

@@ -18,7 +18,8 @@ from ._clock import DECOUPLING, expansion
 from ._gas import KINETIC, WEIGHT
 from ._integrated import Choices, System, dark_gas, evolve, rates, start_state, system_of
 
-_RUNAWAY = 0.5  # of n_s over that of ν_a and ν̄_a
+# Dark particles over ν_a and ν̄_a, at any of some times from T_ν = 3m on.
+_RUNAWAY, _WATCHED = 0.5, 24
 _ACTIVE = 1.5 * 1.2020569031595942 / np.pi**2  # n/T³ of ν_a and ν̄_a
 _HISTORY = 256
 _ROWS, _LOWEST, _HIGHEST = 129, 2e-4, 66.0
@@ -71,15 +72,23 @@ def run(method, sterile, interaction, plasma: Plasma) -> Run:
     def last(numbers):
         sterile, scalar, plasma, limits, start = numbers
         system = system_of(sterile, scalar, plasma, choices)
-        solution = _evolve(method, system, start, limits, diffrax.SaveAt(t1=True))
+        first = jnp.clip(3.0 * scalar.mass, limits[1], limits[0])
+        watched = jnp.linspace(-jnp.log(first), -jnp.log(limits[1]), _WATCHED)
+        watched = jax.lax.stop_gradient(watched)
+        solution = _evolve(method, system, start, limits, diffrax.SaveAt(t1=True, ts=watched))
         done = solution.result == diffrax.RESULTS.successful
         truncated = jnp.where(done, 1.0, jnp.nan)
-        return jnp.append(solution.ys[-1] * truncated, solution.stats["num_steps"] * 1.0)
+        states = jax.lax.stop_gradient(solution.ys[:-1])
+        numbers = jax.vmap(lambda state: dark_gas(system, jnp.exp(state[0]), state[1]).number)
+        peak = jnp.max(numbers(states) * jnp.exp(3.0 * watched)) / _ACTIVE
+        rest = jnp.stack([solution.stats["num_steps"] * 1.0, jax.lax.stop_gradient(peak)])
+        return jnp.append(solution.ys[-1] * truncated, rest)
 
     out = _by_sensitivities(last)(numbers) if method.adjoint is None else last(numbers)
     final = out[:2]
     system = system_of(sterile, method.scalar, plasma, choices)
-    code = jnp.where(jnp.all(jnp.isfinite(final)), Status.ok, Status.max_steps)
+    code = jnp.where(out[3] > _RUNAWAY, Status.runaway, Status.ok)
+    code = jnp.where(jnp.all(jnp.isfinite(final)), code, Status.max_steps)
     code = jnp.where(jnp.all(jnp.isfinite(start)), code, Status.non_finite)
     on_shell = (method.scalar.mass > 2.0 * sterile.mass) & (limits[0] > limits[1])
     code = jnp.where(on_shell, code, Status.non_finite)
@@ -88,7 +97,15 @@ def run(method, sterile, interaction, plasma: Plasma) -> Run:
     if method.keep_history:
         fixed = jax.lax.stop_gradient((system, limits, start))
         history = _history(method, *fixed)
-    return Run(system, limits, start, final, jax.lax.stop_gradient(out[2]), code, history)
+    return Run(
+        system,
+        limits,
+        start,
+        final,
+        jax.lax.stop_gradient(out[2]),
+        jax.lax.stop_gradient(code),
+        history,
+    )
 
 
 def _evolve(method, system, start, limits, saved, stops=None):
@@ -164,11 +181,8 @@ def moments_of(run: Run, method, plasma: Plasma) -> Moments:
     decoupling = jnp.full_like(yield_, DECOUPLING)
     number = 2.0 * np.pi**4 / 45.0 * plasma.entropy_degrees(decoupling) * yield_
     mean = _mean_momentum(run.system, jnp.exp(run.final[0]), run.final[1]) / unit
-    runaway = dark.number / run.limits[1] ** 3 > _RUNAWAY * _ACTIVE
-    code = jnp.where(runaway, Status.runaway, Status.ok)
-    code = jnp.where(run.status_code == int(Status.ok), code, run.status_code)
     error = method.rtol * run.steps
-    return Moments(number, number * mean, error, jax.lax.stop_gradient(code), decoupling)
+    return Moments(number, number * mean, error, run.status_code, decoupling)
 
 
 def result_of(run: Run, method, sterile, interaction, plasma: Plasma) -> ProductionResult:
