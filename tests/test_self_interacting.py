@@ -138,7 +138,7 @@ def log_density(shifts):
         (
             method.scalar.mass * scale[2],
             method.scalar.coupling * scale[3],
-            method.seed.relic_density * scale[1],
+            method.seed.relic_density * scale[1],  # pyright: ignore[reportAttributeAccessIssue]
         ),
     )
     return jnp.log(both_moments(sterile, method)[0])
@@ -384,7 +384,7 @@ def test_number_and_entropy_of_a_gas_that_is_left_alone():
             max_steps=8192,
             adjoint=diffrax.ForwardMode(),
             saved=diffrax.SaveAt(t1=True),
-        ).ys[-1]
+        ).ys[-1]  # pyright: ignore[reportOptionalSubscript]
     )(start)
     before, after = invariants(start, 1.0), invariants(solution, 1e-3)
     np.testing.assert_allclose(after, before, rtol=1e-10)

@@ -128,7 +128,7 @@ def with_values(theory: Theory, values: dict[str, Any]) -> Theory:
         method = eqx.tree_at(lambda whole: whole.scalar, method, new)
     else:
         terms = terms_of(interaction)
-        changed = tuple(new if term is mediator else term for term in terms)
+        changed: tuple[Any, ...] = tuple(new if term is mediator else term for term in terms)
         interaction = changed[0] if len(changed) == 1 else InteractionSum(changed)
     return Theory(sterile, interaction, theory.plasma, method)
 

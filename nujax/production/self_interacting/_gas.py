@@ -6,7 +6,7 @@ loses no digits: f depends on t and η = ξ − m/T alone.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -36,7 +36,7 @@ class Gas(NamedTuple):
     kinetic_slopes: tuple[jax.Array, jax.Array]
 
 
-def gas(mass: jax.Array, T: jax.Array, xi: jax.Array, degrees: float, sign: float) -> Gas:
+def gas(mass: jax.Array, T: jax.Array, xi: jax.Array, degrees: Any, sign: Any) -> Gas:
     r"""The gas of `degrees` states with f = 1/(e^{E/T − ξ} + sign); scalars, in powers of MeV.
 
     n = (g/2π²)∫p²dp f, ρ − mn with E − m, P with p²/3E; slopes at fixed mass by

@@ -2,7 +2,7 @@ r"""The integrated equations of 2206.10630: number and energy of a gas in kineti
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import diffrax
 import equinox as eqx
@@ -129,7 +129,7 @@ def rates(
     return Rates(number, -3.0 * (dark.kinetic + dark.pressure) + energy, converted, pairs)
 
 
-def field(t: jax.Array, state: jax.Array, system: System) -> jax.Array:
+def field(t: Any, state: Any, system: Any) -> jax.Array:
     """d(ln T_d, ξ)/dt with t = −ln(T_ν/MeV)."""
     dark = dark_gas(system, jnp.exp(state[0]), state[1])
     background = expansion(system.plasma, -t)

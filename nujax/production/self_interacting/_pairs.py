@@ -3,6 +3,7 @@ r"""ν_sν_s ↔ φφ: cross-section and rate of reactions."""
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -25,7 +26,7 @@ def _position(log_T, xp):
     return (2.0 * xp.arcsinh((log_T - _CENTRE) / _NORM) - low - high) / (high - low)
 
 
-def pair_integral(s: jax.Array, r: jax.Array, matrix_element: str, real: bool = True) -> jax.Array:
+def pair_integral(s: Any, r: Any, matrix_element: str, real: bool = True) -> jax.Array:
     r"""∫ Σ|M|²/y⁴ dt over all angles, with s in units of m² ≥ 4 and r = m_s²/m²; elementwise.
 
     σ(ν_sν_s → φφ) = y⁴ [this]/(512π s p₁²), p₁² = s/4 − m_s², spins averaged, one half for the

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import diffrax
 import jax
@@ -78,11 +78,12 @@ def run(method, sterile, interaction, plasma: Plasma) -> Run:
         solution = _evolve(method, system, start, limits, diffrax.SaveAt(t1=True, ts=watched))
         done = solution.result == diffrax.RESULTS.successful
         truncated = jnp.where(done, 1.0, jnp.nan)
-        states = jax.lax.stop_gradient(solution.ys[:-1])
+        ys: Any = solution.ys
+        states = jax.lax.stop_gradient(ys[:-1])
         numbers = jax.vmap(lambda state: dark_gas(system, jnp.exp(state[0]), state[1]).number)
         peak = jnp.max(numbers(states) * jnp.exp(3.0 * watched)) / _ACTIVE
         rest = jnp.stack([solution.stats["num_steps"] * 1.0, jax.lax.stop_gradient(peak)])
-        return jnp.append(solution.ys[-1] * truncated, rest)
+        return jnp.append(ys[-1] * truncated, rest)
 
     out = _by_sensitivities(last)(numbers) if method.adjoint is None else last(numbers)
     final = out[:2]
