@@ -14,6 +14,7 @@ import scipy.special
 
 import nujax as nj
 from nujax.production import GivenSeed, OscillationSeed
+from nujax.production import self_interacting as si
 from nujax.production.self_interacting import _clock, _gas, _integrated, _pairs
 from nujax.production.self_interacting._conversion import conversion
 from nujax.units import keV
@@ -421,6 +422,56 @@ def test_widths():
     share = real.width_to_active(sterile) / real.width(sterile.mass)
     assert share == pytest.approx(0.5 * 2.5e-13 * (1.0 - r) ** 2 / beta**3)
     assert real.width(m) == 0.0
+
+
+def test_rates_in_a_thermal_bath_are_those_of_the_same_force_on_active_neutrinos():
+    """Same Lagrangian, same bath: V_s at all T/m, Γ_s on shell, and both heavy limits.
+
+    1e-9 is the accuracy of the active kernels; off shell adds below 1e-6 at y = 1e-4, T = 0.2m.
+    """
+    y, m = 1e-4, 1.0
+    scalar, active = nj.SterileScalar(m, y, real=False), nj.ScalarMediator(m, y)
+    for T in (0.05, 0.5, 5.0):
+        E = T * jnp.asarray([0.5, 3.0, 8.0])
+        tails = si.thermal_tails(T)
+        wanted = active.thermal_potential(E, jnp.full_like(E, T), "e")
+        np.testing.assert_allclose(si.sterile_potential(scalar, E, *tails), wanted, rtol=1e-8)
+    T = jnp.asarray(0.2)
+    wanted = active.interaction_rate(3.0 * T, T, "e")
+    assert si.on_shell_rate(scalar, 3.0 * T, si.thermal_tails(T)[0]) == pytest.approx(
+        float(wanted), rel=1e-6
+    )
+    T, E = 1e-3, 3e-3
+    third = 7.0 * np.pi**4 / 120.0 * T**4
+    heavy = si.sterile_potential(scalar, jnp.asarray(E), *si.thermal_tails(T))
+    # Corrections are (ET/m²)² ~ 1e-11 times powers of 10, and e^(−m/T).
+    assert si.heavy_potential(scalar, E, third) == pytest.approx(float(heavy), rel=1e-6)
+    limit = 7.0 * np.pi * y**4 * E * T**4 / 1728.0
+    assert si.heavy_rate(scalar, E, third) == pytest.approx(limit, rel=1e-12)
+
+
+def test_massive_rate():
+    """Averaged over a cold dilute bath it is the reactions per ν_s of the decay's inverse.
+
+    Boltzmann statistics: n_s²⟨…⟩/2 reactions are n_φ^eq ⟨m/E⟩Γ = (m²T/2π²)K₁(m/T)Γ e^{2ξ}, and
+    the rate per ν_s is twice that over n_s. And q₋ → m²/4E where m_s → 0.
+    """
+    mass, m, T = 12.0, 36.0, 5.0
+    scalar = nj.SterileScalar(m, 1e-3)
+
+    def tail(q):
+        return T * jnp.exp(-q / T)
+
+    node, weight = np.polynomial.legendre.leggauss(120)
+    u = 0.5 * 8.0 * (node + 1.0)
+    E = mass + T * u**2 / 2.0
+    p = np.sqrt(E**2 - mass**2)
+    rate = np.asarray(si.massive_on_shell_rate(scalar, mass, jnp.asarray(E), tail))
+    total = np.sum(4.0 * weight * T * u * p * E * np.exp(-E / T) * rate) / np.pi**2
+    decays = m**2 * T / (2.0 * np.pi**2) * scipy.special.k1(m / T) * float(scalar.width(mass))
+    assert total == pytest.approx(2.0 * decays, rel=1e-7)
+    light = si.massive_on_shell_rate(scalar, 1e-4, jnp.asarray(9.0), tail)
+    assert light == pytest.approx(float(si.on_shell_rate(scalar, 9.0, tail)), rel=1e-6)
 
 
 @pytest.mark.parametrize(
