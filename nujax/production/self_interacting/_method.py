@@ -65,8 +65,8 @@ class SelfInteracting(AbstractMethod):
     Temperatures are those of active neutrinos, T_ν, which decouple from e± at 1.4 MeV at once. The
     x of the result is p/T at 1.4 MeV, redshifted with entropy: (p/T_ν) to 0.2 %.
 
-    Approximations. Kinetic equilibrium from the beginning: the momentum-resolved equation agrees to
-    2 % in the first benchmark. ν_a is not depleted: `runaway` where n has been half of that of ν_a
+    Approximations. Kinetic equilibrium from the beginning, as ν_sν_s ↔ φ establishes it at T ~ m;
+    the momentum-resolved equation is not solved here. ν_a is not depleted: `runaway` where n has been half of that of ν_a
     at any time. The medium's potential does not suppress the mixing: T_ν below some hundred MeV.
 
     Status `max_steps`: derivatives and numbers are NaN. Raises `ValueError` in single precision,
