@@ -52,10 +52,10 @@ assert abs(float(result.relic_density) / 0.12 - 1) < 0.01
 
 # %% [markdown]
 # ## The story of the gas
-# Number (relative to the active neutrinos of one flavour), temperature, and rates of growth, for
-# three couplings. All number changes are over when T_ν is a tenth of m. A coupling 40 % larger ends in the
-# equilibrium with the active neutrinos, that is, with too much dark matter by a factor of hundreds;
-# its status is `runaway`.
+# Number (relative to the active neutrinos of one flavour), temperature, and rates of growth (solid:
+# from active neutrinos, dotted: by pairs), for three couplings. All is over when T_ν is a tenth of
+# m. Twice the coupling ends in equilibrium with the active neutrinos, that is, with too much dark
+# matter by a factor of hundreds; its status is `runaway`.
 
 # %%
 active = 1.5 * 1.2020569 / np.pi**2  # n/T³ of one flavour
@@ -72,12 +72,10 @@ for y, colour in ((1.7e-4, "C0"), (1.902e-4, "C1"), (4e-4, "C3")):
     right.semilogx(T, h.converted, colour)
     right.semilogx(T, h.paired, colour, ls=":")
     peaks.append(float(jnp.max(h.converted)))
-left.legend(fontsize=7, loc="lower left")
+left.legend(fontsize=7, loc="upper left")
 left.set(ylabel=r"$(n_s + 2 n_\phi)/n_\nu$", title="number")
 middle.set(ylabel=r"$T_d/T_\nu$", title="temperature")
-right.set(
-    ylabel=r"$\mathrm{d}\ln n/\mathrm{d}\ln a$", title="growth: solid by ν_a, dotted by pairs"
-)
+right.set(ylabel=r"$\mathrm{d}\ln n/\mathrm{d}\ln a$", title="growth")
 right.set_ylim(-6, 8)
 for axes in (left, middle, right):
     axes.set_xlabel(r"$T_\nu$ [keV]")
@@ -90,10 +88,10 @@ assert 4.5 < peaks[1] < 5.5
 
 # %% [markdown]
 # ## The dichotomy of growth, and the power of the coupling
-# Ω h² against y for some masses of φ. Below the growth the seed remains; in between d ln Ω/d ln y is 17
-# and more, so that models predict couplings well and densities badly; above, the gas comes into
-# equilibrium with ν_a, and the longer it stays there the more it loses to its own pairs. Dashed: with
-# the published matrix element.
+# Ω h² against y for some masses of φ. Below the growth the seed remains; in between d ln Ω/d ln y
+# is 17 and more, so that models predict couplings well and densities badly; above, the gas comes
+# into equilibrium with ν_a, and the longer it stays there the more it loses to its own pairs.
+# Dashed: with the published matrix element.
 
 # %%
 couplings = jnp.geomspace(2e-5, 2e-3, 64)
@@ -129,8 +127,8 @@ figure.savefig("growth_couplings.png", dpi=130)
 # %% [markdown]
 # ## Couplings for all of the dark matter
 # The same search as for mediators of active neutrinos, for sterile ones. The second benchmark,
-# m_s = 20 keV, m = 60 keV, sin²2θ = 3e-15, grows by ν_sν_s → φφ alone, at T ≫ m; there keeping m_s in
-# the matrix element lowers the coupling from 1.603e-3 (published: 1.602e-3) to 1.460e-3.
+# m_s = 20 keV, m = 60 keV, sin²2θ = 3e-15, grows by ν_sν_s → φφ alone, at T ≫ m; there keeping m_s
+# in the matrix element lowers the coupling from 1.603e-3 (published: 1.602e-3) to 1.460e-3.
 
 # %%
 nu_2 = nj.SterileNeutrino(20 * keV, 3e-15, "e")
