@@ -76,7 +76,9 @@ def bracketed(name, matrix_element, coupling):
     """Whether Ω h² passes 0.12 within 1e-4 of the coupling."""
     sterile, method = point(ROWS[name], matrix_element)
     ends = [
-        both_moments(sterile, eqx.tree_at(lambda m: m.scalar.coupling, method, jnp.asarray(y)))[0]
+        both_moments(
+            sterile, eqx.tree_at(lambda m: m.scalar.coupling, method, jnp.asarray(y, float))
+        )[0]
         for y in (coupling * (1.0 - 1e-4), coupling * (1.0 + 1e-4))
     ]
     return ends[0] < 0.12 < ends[1]
