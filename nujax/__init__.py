@@ -55,7 +55,9 @@ if TYPE_CHECKING:
     from .production import QuantumKinetic as QuantumKinetic
     from .production import Regime as Regime
     from .production import Resonances as Resonances
+    from .production import SelfInteracting as SelfInteracting
     from .production import Status as Status
+    from .production import SterileScalar as SterileScalar
     from .production import ThermalScalar as ThermalScalar
     from .production import find_resonances as find_resonances
     from .production import production_regime as production_regime
@@ -91,6 +93,8 @@ _HOME = {
     "ThermalScalar": "production",
     "DecoupledScalar": "production",
     "BMinusLBoson": "production",
+    "SelfInteracting": "production",
+    "SterileScalar": "production",
     "solve_production": "production",
     "production_regime": "production",
     "find_resonances": "production",

@@ -139,3 +139,25 @@ def test_freeze_out(tmp_path):
     assert set(report["rows"]) == {"batch", "gradient", "single", "radau"}
     assert report["checks"]["radau_difference"] < 1e-4
     assert report["checks"]["ok"] == 1.0
+
+
+@pytest.mark.slow
+def test_self_interacting(tmp_path):
+    """SciPy's Radau on the same field ends at the same number, to what both tolerances leave."""
+    numbers = tmp_path / "numbers.json"
+    done = subprocess.run(
+        [
+            sys.executable,
+            _ROOT / "benchmarks" / "self_interacting.py",
+            "--quick",
+            "--json",
+            numbers,
+        ],
+        env=os.environ | {"PYTHONPATH": str(_ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, (done.stdout, done.stderr)
+    report = json.loads(numbers.read_text(encoding="utf-8"))
+    assert set(report["rows"]) == {"single", "gradient", "scan", "radau"}
+    assert report["checks"]["radau_difference"] < 1e-4

@@ -93,7 +93,10 @@ def brute_force(x, field):
         return 0.25 * rate / (1.66 * np.sqrt(10.75) * T**2 / PLANCK_MASS) * mixing
 
     edges = np.log([1.0, 10.0, 60.0, 120.0, 150.0, 180.0, 250.0, 400.0, 1e3, 1e4])
-    parts = [quad(integrand, a, b, epsabs=0, epsrel=1e-10)[0] for a, b in zip(edges, edges[1:])]
+    parts = [
+        quad(integrand, a, b, epsabs=0, epsrel=1e-10)[0]
+        for a, b in zip(edges[:-1], edges[1:], strict=True)
+    ]
     return sum(parts) / (np.exp(x) + 1.0)
 
 

@@ -11,6 +11,7 @@ from nujax import __version__
 from nujax._files import write_whole
 
 from . import _options as options
+from . import _self_interacting as self_interacting
 from ._config import read_fit
 from ._inputs import BadInput, Inputs, read_grid, read_inputs
 from ._report import (
@@ -88,12 +89,24 @@ def relic(
     plasma: options.Degrees = None,
     t_initial: options.InitialTemperature = None,
     t_final: options.FinalTemperature = None,
+    sterile_coupling: options.SterileCoupling = None,
+    sterile_mediator_mass: options.SterileMediatorMass = None,
+    sterile_mediator: options.SterileMediator = None,
+    seed_relic_density: options.SeedRelicDensity = None,
+    seed_mean_momentum: options.SeedMeanMomentum = None,
     gradient: options.Gradient = False,
     as_json: options.Json = False,
 ) -> None:
     """Relic density Ω h², mean momentum and logarithmic derivatives of one point."""
     try:
-        point = read_inputs(
+        point = self_interacting.read_any(
+            dark={
+                "sterile-coupling": sterile_coupling,
+                "sterile-mediator-mass": sterile_mediator_mass,
+                "sterile-mediator": sterile_mediator,
+                "seed-relic-density": seed_relic_density,
+                "seed-mean-momentum": seed_mean_momentum,
+            },
             mass=mass,
             sin2_2theta=sin2_2theta,
             flavour=flavour,
@@ -111,13 +124,20 @@ def relic(
         )
     except BadInput as error:
         _refuse(error)
-    compute = _load_compute(point)
+    if isinstance(point, self_interacting.SelfInteractingInputs):
+        try:
+            result, slopes = self_interacting.compute(point, gradient)
+        except BadInput as error:
+            _refuse(error)
+        report = answer(point, result, slopes)
+    else:
+        compute = _load_compute(point)
 
-    result = compute.solve(point)
-    slopes = compute.log_gradient(point) if gradient else None
-    report = answer(point, result, slopes)
-    if method != "boltzmann":
-        report |= compute.comparison(point, result)
+        result = compute.solve(point)
+        slopes = compute.log_gradient(point) if gradient else None
+        report = answer(point, result, slopes)
+        if method != "boltzmann":
+            report |= compute.comparison(point, result)
     if as_json:
         print_json(report)
     else:

@@ -12,7 +12,7 @@ from nujax.units import parse_quantity
 MEDIATORS = ("scalar", "vector", "lmu-ltau", "b-l")
 CONVENTIONS = ("exact", "paper")
 INPUT_SETS = ("precise", "paper")
-METHODS = ("boltzmann", "qke", "both")
+METHODS = ("boltzmann", "qke", "both", "self-interacting")
 ORDERINGS = ("normal", "inverted")
 DEGREES = ("saikawa-shirai", "borsanyi")
 

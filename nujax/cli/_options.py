@@ -113,10 +113,11 @@ Method = Annotated[
     str,
     typer.Option(
         "--method",
-        metavar="boltzmann|qke|both",
+        metavar="boltzmann|qke|both|self-interacting",
         help=(
             "boltzmann: the fast quadrature. qke: the density matrix, momentum by momentum. "
-            "both: the density matrix, and its ratio to the other."
+            "both: the density matrix, and its ratio to the other. self-interacting: growth by a "
+            "scalar among sterile neutrinos, from what the quadrature makes."
         ),
         rich_help_panel=_SETUP,
     ),
@@ -149,6 +150,55 @@ FinalTemperature = Annotated[
         help="Sharp end of production.",
         show_default="after all production",
         rich_help_panel=_SETUP,
+    ),
+]
+_SELF = "Self-interactions (with --method self-interacting)"
+SterileCoupling = Annotated[
+    str | None,
+    typer.Option(
+        "--sterile-coupling",
+        metavar="NUMBER",
+        help="Coupling y of the scalar to sterile neutrinos, up to 4π.",
+        rich_help_panel=_SELF,
+    ),
+]
+SterileMediatorMass = Annotated[
+    str | None,
+    typer.Option(
+        "--sterile-mediator-mass",
+        metavar="QUANTITY",
+        help="Mass of that scalar with its unit, above twice --mass: 36keV.",
+        rich_help_panel=_SELF,
+    ),
+]
+SterileMediator = Annotated[
+    str | None,
+    typer.Option(
+        "--sterile-mediator",
+        metavar="real|complex",
+        help="The scalar's field; a complex one has lepton number 2.",
+        show_default="real",
+        rich_help_panel=_SELF,
+    ),
+]
+SeedRelicDensity = Annotated[
+    str | None,
+    typer.Option(
+        "--seed-relic-density",
+        metavar="NUMBER",
+        help="Ω h² without self-interactions.",
+        show_default="computed",
+        rich_help_panel=_SELF,
+    ),
+]
+SeedMeanMomentum = Annotated[
+    str | None,
+    typer.Option(
+        "--seed-mean-momentum",
+        metavar="NUMBER",
+        help="⟨p⟩/T_ν without self-interactions.",
+        show_default="computed",
+        rich_help_panel=_SELF,
     ),
 ]
 _DARK = "Dark matter"

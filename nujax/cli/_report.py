@@ -29,6 +29,7 @@ _STATUS_TEXT = {
     "under_resolved": "the estimated error is too large for the numbers to be trusted",
     "max_steps": "the integrator stopped before the end",
     "non_finite": "a number came out that is not finite",
+    "runaway": "ν_s became half as many as ν_a, whose loss is not followed",
 }
 
 
@@ -166,7 +167,8 @@ def _regime_words(regime: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def _ignored_options(inputs: Inputs) -> list[str]:
-    if inputs.mediator is None and inputs.convention != "exact":
+    alone = inputs.mediator is None and inputs.method != "self-interacting"
+    if alone and inputs.convention != "exact":
         return ["--convention concerns the mediator alone and changes nothing without one"]
     return []
 
@@ -174,7 +176,8 @@ def _ignored_options(inputs: Inputs) -> list[str]:
 def _title(inputs: Inputs) -> str:
     flavour = {"e": "ν_e", "mu": "ν_μ", "tau": "ν_τ"}[inputs.flavour]
     force = f" with a {inputs.mediator} mediator" if inputs.mediator else ""
-    scheme = "" if inputs.method == "boltzmann" else ", density matrix"
+    schemes = {"boltzmann": "", "self-interacting": ", sterile self-interactions"}
+    scheme = schemes.get(inputs.method, ", density matrix")
     return f"Dodelson–Widrow production through {flavour}{force}, {inputs.inputs} inputs{scheme}"
 
 

@@ -3,8 +3,8 @@ r"""ln Ω h² as a function of a few log-parameters of a theory: all that infere
 The parameters have names, the same as in the gradients that the command line prints:
     mass           m₄ [MeV] of the sterile neutrino
     sin2_2theta    sin²2θ
-    mediator_mass  m [MeV] of the (first) mediator
-    coupling       its coupling, λ or g
+    mediator_mass  m [MeV] of the (first) mediator, with `SelfInteracting` of the sterile scalar
+    coupling       its coupling, λ, g or y
 Every function here takes their natural logarithms θ [N, K]; the other numbers of the theory stay
 as they are and are traced, so that another theory of the same kind is not compiled again.
 """
@@ -28,9 +28,10 @@ from ..interactions import AbstractInteraction, InteractionSum
 from ..interactions._base import terms_of
 from ..interactions._mediator import AbstractMediator
 from ..plasma import Plasma
-from ..production import AbstractMethod, BoltzmannQuadrature, Status
+from ..production import AbstractMethod, BoltzmannQuadrature, SelfInteracting, Status
 from ..production._regime import REGIMES
 from ..production._solve import check_arguments
+from ..production.self_interacting import SterileScalar
 from ..sterile import SterileNeutrino
 
 PARAMETERS = ("mass", "sin2_2theta", "mediator_mass", "coupling")
@@ -78,13 +79,20 @@ def mediator_of(interaction: AbstractInteraction) -> AbstractMediator | None:
     return None
 
 
+def force_of(theory: Theory) -> AbstractMediator | SterileScalar | None:
+    """Whose mass and coupling are parameters: the sterile scalar's, else the mediator's."""
+    if isinstance(theory.method, SelfInteracting):
+        return theory.method.scalar
+    return mediator_of(theory.interaction)
+
+
 def check_names(theory: Theory, names: Sequence[str]) -> None:
     """Raise `ValueError` for unknown or repeated parameters, or those of a missing mediator."""
     for name in names:
         check_choice("parameter", name, PARAMETERS)
     if len(set(names)) < len(names):
         raise ValueError(f"Argument `parameters` must name each one once, but is {tuple(names)}.")
-    if mediator_of(theory.interaction) is None and set(names) & {"mediator_mass", "coupling"}:
+    if force_of(theory) is None and set(names) & {"mediator_mass", "coupling"}:
         raise ValueError(
             "Argument `interaction` must contain a mediator, whose mass and coupling are "
             "parameters, but has none."
@@ -94,7 +102,7 @@ def check_names(theory: Theory, names: Sequence[str]) -> None:
 def values_of(theory: Theory) -> dict[str, jax.Array]:
     """The present values of all parameters that this theory has."""
     values = {"mass": theory.sterile.mass, "sin2_2theta": theory.sterile.sin2_2theta}
-    mediator = mediator_of(theory.interaction)
+    mediator = force_of(theory)
     if mediator is not None:
         values |= {"mediator_mass": mediator.mass, "coupling": mediator.coupling}
     return values
@@ -111,14 +119,18 @@ def with_values(theory: Theory, values: dict[str, Any]) -> Theory:
         return eqx.tree_at(lambda p: [getattr(p, f) for f in fields], part, list(new.values()))
 
     sterile = replaced(theory.sterile, {"mass": "mass", "sin2_2theta": "sin2_2theta"})
-    mediator = mediator_of(theory.interaction)
-    interaction = theory.interaction
-    if mediator is not None:
-        new = replaced(mediator, {"mass": "mediator_mass", "coupling": "coupling"})
+    mediator = force_of(theory)
+    interaction, method = theory.interaction, theory.method
+    if mediator is None:
+        return Theory(sterile, interaction, theory.plasma, method)
+    new = replaced(mediator, {"mass": "mediator_mass", "coupling": "coupling"})
+    if isinstance(method, SelfInteracting):
+        method = eqx.tree_at(lambda whole: whole.scalar, method, new)
+    else:
         terms = terms_of(interaction)
-        changed = tuple(new if term is mediator else term for term in terms)
+        changed: tuple[Any, ...] = tuple(new if term is mediator else term for term in terms)
         interaction = changed[0] if len(changed) == 1 else InteractionSum(changed)
-    return Theory(sterile, interaction, theory.plasma, theory.method)
+    return Theory(sterile, interaction, theory.plasma, method)
 
 
 def domain_of(theory: Theory, name: str) -> tuple[float, float]:
@@ -129,9 +141,10 @@ def domain_of(theory: Theory, name: str) -> tuple[float, float]:
         return 1e-16, 1e-2
     if name == "mediator_mass":
         return LIGHTEST_MEDIATOR, 1e5
-    mediator = mediator_of(theory.interaction)
+    mediator = force_of(theory)
     assert mediator is not None
-    return 1e-12, mediator.largest_coupling
+    # Sterile scalars do nothing below, at keV masses, and above their gas is in equilibrium.
+    return 1e-6 if isinstance(mediator, SterileScalar) else 1e-12, mediator.largest_coupling
 
 
 def log_density_and_status(theory: Theory, quick: bool = False):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
@@ -56,8 +56,8 @@ class ProductionResult(eqx.Module):
     started, finished    fraction of the number density made per unit of ln T at T_initial and at
                      T_final: both small when the limits enclose all of the production
     regime           `Regime`: what made the sterile neutrinos, and at which temperatures
-    history          `History` (of the density matrix `KineticHistory`) if the method was asked to
-                     keep it, else None
+    history          `History` (of the density matrix `KineticHistory`, of self-interactions
+                     `DarkHistory`) if the method was asked to keep it, else None
     f_active         f_a at T_final [rows] where the method follows it, else None
     decay_share      fraction of the number density that decays of a parent made, where the method
                      knows one, else None
@@ -78,7 +78,7 @@ class ProductionResult(eqx.Module):
     finished: jax.Array
     lightest_mediator: jax.Array | None
     regime: Regime
-    history: History | KineticHistory | None = None
+    history: Any = None
     f_active: jax.Array | None = None
     decay_share: jax.Array | None = None
     scale: float = eqx.field(static=True, default=1.0)

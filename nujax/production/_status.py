@@ -14,6 +14,8 @@ class Status(enum.IntEnum):
     non_finite      a number is not finite (theory outside the range of the tables, float32 …)
     no_freeze_out   thermal dark matter that annihilates too slowly to be in equilibrium until it is
                     non-relativistic: its abundance is not that of freeze-out
+    runaway         self-interacting ν_s were, at some time, half as many as the active neutrinos
+                    that they are made of, whose loss is not followed: an order of magnitude at best
     """
 
     ok = 0
@@ -21,3 +23,4 @@ class Status(enum.IntEnum):
     max_steps = 2
     non_finite = 3
     no_freeze_out = 4
+    runaway = 5
