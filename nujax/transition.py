@@ -133,7 +133,8 @@ class GivenField(AbstractField):
     def __init__(self, function: Callable[[jax.Array], jax.Array], cold: ArrayLike = 1e-4):
         check_positive("cold", cold)
         # A plain function is no array: part of the structure then.
-        self.function = function if isinstance(function, eqx.Module) else _Plain(function)
+        module: Any = function if isinstance(function, eqx.Module) else _Plain(function)
+        self.function = module
         (self.cold,) = _floats(cold)
 
     def value(self, T: jax.Array, piece: int) -> jax.Array:
