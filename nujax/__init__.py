@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from .production import QuantumKinetic as QuantumKinetic
     from .production import Regime as Regime
     from .production import Resonances as Resonances
+    from .production import Resonant as Resonant
     from .production import Status as Status
     from .production import find_resonances as find_resonances
     from .production import production_regime as production_regime
@@ -74,6 +75,7 @@ _HOME = {
     "BoltzmannQuadrature": "production",
     "BoltzmannODE": "production",
     "QuantumKinetic": "production",
+    "Resonant": "production",
     "solve_production": "production",
     "production_regime": "production",
     "find_resonances": "production",

@@ -14,6 +14,7 @@ from jax.typing import ArrayLike
 from ..quadrature import lagrange_weights
 from ..statistics import fermi_dirac
 from ._regime import Regime
+from ._resonant_result import Asymmetry, AsymmetryHistory
 from ._status import Status
 
 # A warning is due when this much of the number density is made per unit of ln T at a limit.
@@ -56,9 +57,11 @@ class ProductionResult(eqx.Module):
     started, finished    fraction of the number density made per unit of ln T at T_initial and at
                      T_final: both small when the limits enclose all of the production
     regime           `Regime`: what made the sterile neutrinos, and at which temperatures
-    history          `History` (of the density matrix `KineticHistory`) if the method was asked to
-                     keep it, else None
+    history          `History` (of the density matrix `KineticHistory`, with a lepton asymmetry
+                     `AsymmetryHistory`) if the method was asked to keep it, else None
     f_active         f_a at T_final [rows] where the method follows it, else None
+    asymmetry        `Asymmetry`: ν_s and ν̄_s apart, and the residual lepton asymmetry, of
+                     `Resonant`, else None
     """
 
     relic_density: jax.Array
@@ -74,8 +77,9 @@ class ProductionResult(eqx.Module):
     finished: jax.Array
     lightest_mediator: jax.Array | None
     regime: Regime
-    history: History | KineticHistory | None = None
+    history: History | KineticHistory | AsymmetryHistory | None = None
     f_active: jax.Array | None = None
+    asymmetry: Asymmetry | None = None
 
     @property
     def status(self) -> Status | np.ndarray | jax.Array:
@@ -99,7 +103,7 @@ class ProductionResult(eqx.Module):
     def distribution(self, x: ArrayLike) -> jax.Array:
         """f_νs(x) at any x > 0, elementwise: eighth-order interpolation of f/f_FD in ln x.
 
-        Outside the tabulated range (2e-4 … 66) f/f_FD is held constant.
+        Outside the tabulated range (2e-4 … 66; `Resonant` 1e-3 … 20) f/f_FD is held constant.
         """
         x = jnp.asarray(x, dtype=self.f.dtype)
         log_x = jnp.log(self.x)
@@ -133,6 +137,8 @@ class ProductionResult(eqx.Module):
                 f"The mediator ({float(lightest):.4g} MeV) is active after neutrinos decouple "
                 "from electrons at about 2 MeV; T_ν = T is then an approximation."
             )
+        if self.asymmetry is not None:
+            messages += self.asymmetry.warnings()
         return messages
 
     def __str__(self) -> str:
