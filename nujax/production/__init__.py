@@ -5,9 +5,9 @@ from ._kinetic import QuantumKinetic as QuantumKinetic
 from ._method import AbstractMethod as AbstractMethod
 from ._ode import BoltzmannODE as BoltzmannODE
 from ._regime import Regime as Regime
-from ._resonant import Resonant as Resonant
 from ._resonances import Resonances as Resonances
 from ._resonances import find_resonances as find_resonances
+from ._resonant import Resonant as Resonant
 from ._result import ProductionResult as ProductionResult
 from ._solve import production_regime as production_regime
 from ._solve import solve_production as solve_production

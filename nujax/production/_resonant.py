@@ -9,18 +9,25 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .._checks import check_at_least, check_at_most, check_choice, check_double_precision
+from .._checks import (
+    check_at_least,
+    check_at_most,
+    check_choice,
+    check_double_precision,
+    check_positive,
+)
 from ..interactions._base import AbstractInteraction, terms_of
 from ..interactions.standard_model import StandardModel
 from ..plasma import Plasma
 from ..sterile import SterileNeutrino
-from ._boltzmann import BoltzmannQuadrature, _limit
+from ._boltzmann import BoltzmannQuadrature
 from ._method import AbstractMethod, Moments
-from ._resonant_march import Outcome, march
+from ._resonant_grids import Theory, solve_on_grids
+from ._resonant_march import Outcome, march, steps_for
 from ._resonant_plasma import REDISTRIBUTIONS
-from ._resonant_tables import Cells, cells_of, tables_of
+from ._resonant_result import Asymmetry, AsymmetryHistory
+from ._resonant_tables import Cells, tables_of
 from ._result import ProductionResult
-from ._resonant_result import AsymmetryHistory, Asymmetry
 from ._status import Status
 from ._theory import parts_of
 
@@ -45,16 +52,17 @@ class Resonant(AbstractMethod):
     For L_α > 0 neutrinos are resonant, first those of small momentum, until the asymmetry is eaten
     or the resonance folds; for L_α < 0 the roles are exchanged.
 
-    lepton_asymmetry  η = n_L/n_γ at T_initial, n_γ = 2ζ(3)T³/π², of the flavour that mixes; those of
-                      the other flavours are zero. |η| ≤ 1: everything is linear in ξ
-    redistribution    "charge-neutrality" (default): other leptons and quarks share the charge that
-                      weak interactions move, c_V = 2 … 1.754, ξ/L = 6 … 2.35, with χ_Q(T) of hadrons
-                      and quarks within 13 % of the lattice (6e-4 of Ω h²). "none": c_V = 2, ξ = 6L,
-                      right for T ≪ m_ℓ, otherwise 2 % high in Ω h². See `_resonant_plasma`
+    lepton_asymmetry  η = n_L/n_γ at T_initial, n_γ = 2ζ(3)T³/π², of the flavour that mixes; those
+                      of the other flavours are zero. |η| ≤ 1: everything is linear in ξ
+    redistribution    "charge-neutrality" (default): other leptons and quarks share the charge
+                      that weak interactions move, c_V = 2 … 1.754, ξ/L = 6 … 2.35, with χ_Q(T)
+                      of hadrons and quarks within 13 % of the lattice (6e-4 of Ω h²). "none":
+                      c_V = 2, ξ = 6L, right for T ≪ m_ℓ, otherwise 2 % high in Ω h². See
+                      `nujax.production._resonant_plasma`
     bins              cells in ln q between q = 1e-3 and 20; default 256, at least 32. Steps follow
     T_initial         [MeV], default 10 GeV, where η is given
     T_final           [MeV], default 10 MeV, where x = p/T is given
-    keep_history      `AsymmetryHistory`: what is left of the asymmetry, and what was made, against T
+    keep_history      `AsymmetryHistory`: the asymmetry and what has been made, against T
 
     Returns a `ProductionResult` whose `f` is the mean of ν_s and ν̄_s, and whose `asymmetry` holds
     both, the residual asymmetry and the share of ν̄_s. Lepton number is conserved to rounding.
@@ -79,8 +87,8 @@ class Resonant(AbstractMethod):
     """
 
     lepton_asymmetry: jax.Array
-    T_initial: jax.Array | None
-    T_final: jax.Array | None
+    T_initial: jax.Array
+    T_final: jax.Array
     redistribution: str = eqx.field(static=True)
     bins: int = eqx.field(static=True)
     keep_history: bool = eqx.field(static=True)
@@ -102,8 +110,10 @@ class Resonant(AbstractMethod):
         check_at_least("bins", bins, _FEWEST_BINS, "a resonance needs more momenta")
         dtype = jnp.result_type(float, lepton_asymmetry)
         self.lepton_asymmetry = jnp.asarray(lepton_asymmetry, dtype=dtype)
-        self.T_initial = _limit("T_initial", T_initial)
-        self.T_final = _limit("T_final", T_final)
+        for name, value in (("T_initial", T_initial), ("T_final", T_final)):
+            check_positive(name, value)
+        self.T_initial = jnp.asarray(T_initial, jnp.result_type(float, T_initial))
+        self.T_final = jnp.asarray(T_final, jnp.result_type(float, T_final))
         self.redistribution = redistribution
         self.bins = int(bins)
         self.keep_history = bool(keep_history)
@@ -126,7 +136,7 @@ class Resonant(AbstractMethod):
 
         m, outcome, cells = self._run(sterile, interaction, plasma)
         momentum = m.momentum
-        assert momentum is not None and self.T_initial is not None
+        assert momentum is not None
         dtype = m.number.dtype
         T_initial, T_final = self.T_initial.astype(dtype), m.T_final
         yield_ = comoving_yield(m.number, plasma.entropy_degrees(T_final))
@@ -137,7 +147,7 @@ class Resonant(AbstractMethod):
             relic_density=relic_density_of_yield(sterile.mass, yield_, plasma),
             mean_momentum=momentum / m.number,
             comoving_yield=yield_,
-            x=jnp.asarray(cells.centres),
+            x=cells.centres,
             f=0.5 * (outcome.f + outcome.f_bar),
             error_estimate=m.error_estimate,
             status_code=m.status_code,
@@ -153,12 +163,11 @@ class Resonant(AbstractMethod):
 
     def _run(self, sterile, interaction, plasma) -> tuple[Moments, Outcome, Cells]:
         """The moments, with the error estimate of a coarser solution, and the solution."""
-        cells = cells_of(self.bins)
-        outcome = self._march(sterile, interaction, plasma, cells)
+        (outcome, cells), (coarse_outcome, coarse_cells) = solve_on_grids(
+            _march, (self, sterile, interaction, plasma), self.bins
+        )
         number, momentum = _moments(outcome, cells)
-        fixed = jax.lax.stop_gradient((self, sterile, interaction, plasma))
-        coarse_cells = cells_of(self.bins // 2)
-        coarse, _ = _moments(fixed[0]._march(*fixed[1:], coarse_cells), coarse_cells)
+        coarse, _ = _moments(coarse_outcome, coarse_cells)
         tiny = jnp.finfo(number.dtype).tiny
         error = jax.lax.stop_gradient(0.5 * jnp.abs(coarse / (number + tiny) - 1.0))
         resolved = (error <= _TOLERANCE) & (outcome.unsettled <= _UNSETTLED)
@@ -166,22 +175,11 @@ class Resonant(AbstractMethod):
         code = jnp.where(resolved, Status.ok, Status.under_resolved)
         code = jnp.where(arrived, code, Status.max_steps)
         code = jnp.where(jnp.isfinite(number + momentum + error), code, Status.non_finite)
-        assert self.T_final is not None
         return Moments(number, momentum, error, code, self.T_final), outcome, cells
 
-    def _march(self, sterile, interaction, plasma, cells) -> Outcome:
-        assert self.T_initial is not None and self.T_final is not None
-        limits = (self.T_initial, self.T_final)
-        tables = tables_of(sterile, interaction, plasma, limits, cells, self.redistribution)
-        both = not all(isinstance(term, StandardModel) for term in terms_of(interaction))
-        both = both or sterile.ordering == "inverted"
-        start = jnp.abs(self.lepton_asymmetry) * _per_eta(plasma, limits)
-        return march(sterile, tables, start, cells, both)
-
     def _asymmetry(self, outcome: Outcome, cells: Cells, plasma: Plasma) -> Asymmetry:
-        assert self.T_initial is not None and self.T_final is not None
         sign = jnp.where(self.lepton_asymmetry < 0.0, -1.0, 1.0)
-        weights = jnp.asarray(cells.weights)
+        weights = cells.weights
         number, number_bar = jnp.dot(weights, outcome.f), jnp.dot(weights, outcome.f_bar)
         start = jnp.abs(self.lepton_asymmetry) * _per_eta(plasma, (self.T_initial, self.T_final))
         total = outcome.asymmetry + (number - number_bar) / (2.0 * np.pi**2)
@@ -200,6 +198,16 @@ class Resonant(AbstractMethod):
         )
 
 
+def _march(theory: Theory, cells: Cells) -> Outcome:
+    method, sterile, interaction, plasma = theory
+    limits = (method.T_initial, method.T_final)
+    tables = tables_of(sterile, interaction, plasma, limits, cells, method.redistribution)
+    both = not all(isinstance(term, StandardModel) for term in terms_of(interaction))
+    both = both or sterile.ordering == "inverted"
+    start = jnp.abs(method.lepton_asymmetry) * _per_eta(plasma, limits)
+    return march(sterile, tables, start, cells, steps_for(method.bins), both)
+
+
 def _per_eta(plasma: Plasma, limits) -> jax.Array:
     """l/η: L_α/T³ at T_final, the entropy conserved, per n_L/n_γ at T_initial."""
     return PHOTONS * plasma.entropy_degrees(limits[1]) / plasma.entropy_degrees(limits[0])
@@ -207,10 +215,10 @@ def _per_eta(plasma: Plasma, limits) -> jax.Array:
 
 def _moments(outcome: Outcome, cells: Cells) -> tuple[jax.Array, jax.Array]:
     """∫q²f dq and ∫q³f dq of the mean of ν_s and ν̄_s; NaN if the steps did not suffice."""
-    made = jnp.asarray(cells.weights) * (0.5 * (outcome.f + outcome.f_bar))
+    made = cells.weights * (0.5 * (outcome.f + outcome.f_bar))
     # A factor, not a choice: a truncated solve must not have derivatives either.
     made = made * jnp.where(outcome.remaining <= 0.0, 1.0, jnp.nan)
-    return jnp.sum(made), jnp.dot(made, jnp.asarray(cells.centres))
+    return jnp.sum(made), jnp.dot(made, cells.centres)
 
 
 def _at_limits(outcome: Outcome) -> tuple[jax.Array, jax.Array]:

@@ -28,7 +28,7 @@ from ..constants import FERMI_CONSTANT
 from ..statistics import fermi_dirac
 from ..sterile import SterileNeutrino
 from ._resonant_average import Edges, mean_lorentzian
-from ._resonant_tables import Cells, Row, Tables
+from ._resonant_tables import Cells, Row, Tables, cells_of
 
 _STRENGTH = 2.0 * np.sqrt(2.0) * FERMI_CONSTANT
 _EPSILON = 1e-2  # of the initial asymmetry: when less is left, the clock is one of T alone
@@ -37,6 +37,7 @@ _NEGLIGIBLE = 1e-8  # an asymmetry l whose potential does nothing to anything
 _HOT, _STRIDE = 2e3, 4.0
 # What the clock covers from 10 GeV to 10 MeV at most, and what the fold adds (2 ln 2, and slack).
 _SPAN, _FOLD_SPAN = 37.5, 2.0
+_NEWTON_STEPS = 2
 _TINY = 1e-100
 
 
@@ -77,9 +78,9 @@ class _State(NamedTuple):
     unsettled: jax.Array
 
 
-def steps_for(cells: Cells) -> int:
+def steps_for(bins: int) -> int:
     """Steps that span the clock between 10 GeV and 10 MeV, each as long as a cell."""
-    return int(np.ceil(_SPAN / cells.width))
+    return int(np.ceil(_SPAN / cells_of(bins).width))
 
 
 def march(
@@ -87,6 +88,7 @@ def march(
     tables: Tables,
     asymmetry: jax.Array,
     cells: Cells,
+    steps: int,
     both: bool,
 ) -> Outcome:
     """From T_initial to T_final, with l = `asymmetry` ≥ 0 at T_initial.
@@ -94,21 +96,19 @@ def march(
     `both`: antineutrinos may meet a resonance too, as they may with forces beyond the Standard
     Model.
     """
-    q, q_edges = jnp.asarray(cells.centres), jnp.asarray(cells.edges)
-    weights = jnp.asarray(cells.weights)
+    q, q_edges, weights = cells.centres, cells.edges, cells.weights
     per_l = weights / (2.0 * np.pi**2)
     c, s2 = sterile.cos_2theta, sterile.sin2_2theta
     strength = _STRENGTH / sterile.mass**2
     first, last = tables.limits
     epsilon = _EPSILON * asymmetry + _NEGLIGIBLE
-    middle = len(q) // 2
+    middle = len(q) // 4
 
     start = first - jnp.log(asymmetry + epsilon)
     stop = last - jnp.log(epsilon)
-    steps = steps_for(cells)
     length = jnp.maximum(cells.width, (stop - start + _FOLD_SPAN) / (steps - 1))
     # The first step ends, as do all others, where the resonance is at an edge of a cell.
-    begun = (start - np.log(cells.edges[0]) - jnp.log(strength / jnp.abs(c))) / length
+    begun = (start - jnp.log(q_edges[0]) - jnp.log(strength / jnp.abs(c))) / length
     first_length = length * (1.0 - (begun - jnp.floor(begun)))
 
     def moment(kappa, l) -> _Moment:  # noqa: E741
@@ -143,20 +143,23 @@ def march(
         ds = jnp.where(index == 0, first_length, length / runs)
         s, before = state.s + ds, state.asymmetry
 
-        def corrected(l):  # noqa: E741
-            """One step of Newton's method from l: its correction, and Δf, Δf̄ after it."""
+        def newton(found, _):
+            """One step of Newton's method: l, then its correction, and Δf, Δf̄ after it.
+
+            With everything alive but l, the last one has the derivatives of the implicit function.
+            """
+            l = jax.lax.stop_gradient(found[0])  # noqa: E741
             one = jnp.ones_like(l)
             (df, df_bar), rises = jax.jvp(lambda at: change(state, s, at), (l,), (one,))
             rise, rise_bar = jax.lax.stop_gradient(rises)
             miss = before - l - jnp.dot(per_l, df - df_bar)
             correction = miss / (1.0 + jnp.dot(per_l, rise - rise_bar))
-            return correction, df + rise * correction, df_bar + rise_bar * correction
+            df, df_bar = df + rise * correction, df_bar + rise_bar * correction
+            return (l + correction, correction, df, df_bar), None
 
         guess = before + ds * (2.0 * state.pace[0] - state.pace[1])
-        guess = jax.lax.stop_gradient(guess)
-        guess = jax.lax.stop_gradient(guess + corrected(guess)[0])
-        # With everything alive but l, one more step has the derivatives of the implicit function.
-        correction, df, df_bar = corrected(guess)
+        found = (guess, guess, state.f, state.f_bar)
+        (_, correction, df, df_bar), _ = jax.lax.scan(newton, found, length=_NEWTON_STEPS)
         after = before - jnp.dot(per_l, df - df_bar)
         kappa = kappa_at(s, after)
         unsettled = jnp.abs(correction) / (before + epsilon)

@@ -6,7 +6,7 @@ r = (g*s(T)/g*s(T_final))^⅓ a comoving momentum q = p/T at T_final is p = q r 
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -24,23 +24,25 @@ _ORDER = 6
 
 
 class Cells(NamedTuple):
-    """Cells of equal width in ln q: edges [bins + 1] and centres [bins], NumPy."""
+    """Cells of equal `width` in ln q: edges [bins + 1], centres and weights [bins].
 
-    edges: np.ndarray
-    centres: np.ndarray
-    width: float
+    The weights are those of ∫q²dq, q³ Δln q; cells with weight 0 only fill up the shape.
+    """
 
-    @property
-    def weights(self) -> np.ndarray:
-        """∫q²dq over each cell, as q³ Δln q."""
-        return self.centres**3 * self.width
+    edges: Any
+    centres: Any
+    weights: Any
+    width: Any
 
 
-def cells_of(bins: int) -> Cells:
-    """`bins` cells from Q_LOW to Q_HIGH."""
-    log_q = np.linspace(np.log(Q_LOW), np.log(Q_HIGH), bins + 1)
-    width = float(log_q[1] - log_q[0])
-    return Cells(np.exp(log_q), np.exp(log_q[:-1] + 0.5 * width), width)
+def cells_of(bins: int, shape: int | None = None) -> Cells:
+    """`bins` cells from Q_LOW to Q_HIGH, and more beyond, without weight, up to `shape` (NumPy)."""
+    width = float(np.log(Q_HIGH / Q_LOW) / bins)
+    index = np.arange((bins if shape is None else shape) + 1)
+    log_q = np.log(Q_LOW) + width * index
+    centres = np.exp(log_q[:-1] + 0.5 * width)
+    weights = np.where(index[:-1] < bins, centres**3 * width, 0.0)
+    return Cells(np.exp(log_q), centres, weights, width)
 
 
 class Row(NamedTuple):
@@ -119,7 +121,7 @@ def tables_of(
     log_k = log_k - plasma.log_hubble_rate(T)
 
     def over_frequency(function, q):
-        p = jnp.asarray(q)[None, :] * (r * T)[:, None]
+        p = q[None, :] * (r * T)[:, None]
         values = function(p, jnp.broadcast_to(T[:, None], p.shape), flavour)
         return values * (2.0 * p / sterile.mass**2)
 
