@@ -11,9 +11,9 @@ import numpy as np
 
 from .._checks import (
     check_at_least,
-    check_at_most,
     check_choice,
     check_double_precision,
+    check_in_range,
     check_positive,
 )
 from ..interactions._base import AbstractInteraction, terms_of
@@ -53,7 +53,7 @@ class Resonant(AbstractMethod):
     or the resonance folds; for L_α < 0 the roles are exchanged.
 
     lepton_asymmetry  η = n_L/n_γ at T_initial, n_γ = 2ζ(3)T³/π², of the flavour that mixes; those
-                      of the other flavours are zero. |η| ≤ 1: everything is linear in ξ
+                      of the other flavours are zero. |η| < 1: everything is linear in ξ
     redistribution    "charge-neutrality" (default): other leptons and quarks share the charge
                       that weak interactions move, c_V = 2 … 1.754, ξ/L = 6 … 2.35, with χ_Q(T)
                       of hadrons and quarks within 13 % of the lattice (6e-4 of Ω h²). "none":
@@ -76,14 +76,14 @@ class Resonant(AbstractMethod):
     Γ/2 < Δ sin 2θ included. Other interactions of `interaction` may have resonances of their own.
     The energy of ν_s, and asymmetries of other flavours, are neglected.
 
-    Status. `error_estimate` is half the change of Ω h² from half the bins.
+    Status. `error_estimate` is half the change of Ω h² or ⟨x⟩ from half the bins, the larger one.
       under_resolved  it exceeds 1e-3: more bins are needed
       max_steps       steps ended before T_final; derivatives are NaN then
 
     Derivatives are those of the discretised equations in both modes: smooth in all parameters, and
     right to 1e-3 (d ln Ω h²/d ln parameter) of those of the equations, except for |η| at 0, where
     Ω h² is even in η. Raises `ValueError` for single precision, an unknown word, fewer than 32
-    bins, |η| > 1 and temperatures that are not positive.
+    bins, |η| ≥ 1 and temperatures that are not positive.
     """
 
     lepton_asymmetry: jax.Array
@@ -103,9 +103,7 @@ class Resonant(AbstractMethod):
         keep_history: bool = False,
     ):
         check_double_precision("Resonant")
-        why = "its effects are treated in linear order"
-        check_at_most("lepton_asymmetry", lepton_asymmetry, _LARGEST, why)
-        check_at_least("lepton_asymmetry", lepton_asymmetry, -_LARGEST, why)
+        check_in_range("lepton_asymmetry", lepton_asymmetry, -_LARGEST, _LARGEST)
         check_choice("redistribution", redistribution, REDISTRIBUTIONS)
         check_at_least("bins", bins, _FEWEST_BINS, "a resonance needs more momenta")
         dtype = jnp.result_type(float, lepton_asymmetry)
@@ -167,9 +165,12 @@ class Resonant(AbstractMethod):
             _march, (self, sterile, interaction, plasma), self.bins
         )
         number, momentum = _moments(outcome, cells)
-        coarse, _ = _moments(coarse_outcome, coarse_cells)
+        coarse, coarse_momentum = _moments(coarse_outcome, coarse_cells)
         tiny = jnp.finfo(number.dtype).tiny
-        error = jax.lax.stop_gradient(0.5 * jnp.abs(coarse / (number + tiny) - 1.0))
+        change = coarse / (number + tiny)
+        of_mean = coarse_momentum / (momentum + tiny) / change
+        error = 0.5 * jnp.maximum(jnp.abs(change - 1.0), jnp.abs(of_mean - 1.0))
+        error = jax.lax.stop_gradient(error)
         resolved = (error <= _TOLERANCE) & (outcome.unsettled <= _UNSETTLED)
         arrived = outcome.remaining <= 0.0
         code = jnp.where(resolved, Status.ok, Status.under_resolved)
@@ -204,7 +205,9 @@ def _march(theory: Theory, cells: Cells) -> Outcome:
     tables = tables_of(sterile, interaction, plasma, limits, cells, method.redistribution)
     both = not all(isinstance(term, StandardModel) for term in terms_of(interaction))
     both = both or sterile.ordering == "inverted"
-    start = jnp.abs(method.lepton_asymmetry) * _per_eta(plasma, limits)
+    # |η| with derivative 0 at 0, since Ω h² is even in η.
+    eta = jnp.sign(method.lepton_asymmetry) * method.lepton_asymmetry
+    start = eta * _per_eta(plasma, limits)
     return march(sterile, tables, start, cells, steps_for(method.bins), both)
 
 

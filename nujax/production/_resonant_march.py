@@ -148,7 +148,7 @@ def march(
 
             With everything alive but l, the last one has the derivatives of the implicit function.
             """
-            l = jax.lax.stop_gradient(found[0])  # noqa: E741
+            l = jax.lax.stop_gradient(jnp.clip(found[0], least, before))  # noqa: E741
             one = jnp.ones_like(l)
             (df, df_bar), rises = jax.jvp(lambda at: change(state, s, at), (l,), (one,))
             rise, rise_bar = jax.lax.stop_gradient(rises)
@@ -157,6 +157,8 @@ def march(
             df, df_bar = df + rise * correction, df_bar + rise_bar * correction
             return (l + correction, correction, df, df_bar), None
 
+        # T does not rise, and what was made is not unmade.
+        least = (before + epsilon) * jnp.exp(-ds) - epsilon
         guess = before + ds * (2.0 * state.pace[0] - state.pace[1])
         found = (guess, guess, state.f, state.f_bar)
         (_, correction, df, df_bar), _ = jax.lax.scan(newton, found, length=_NEWTON_STEPS)
