@@ -22,6 +22,7 @@ from ._report import (
     print_json,
     print_tables,
 )
+from ._resonant import asymmetry_report
 from ._scan_config import read_scan
 
 app = typer.Typer(
@@ -85,6 +86,8 @@ def relic(
     convention: options.Convention = "exact",
     inputs: options.InputSet = "precise",
     method: options.Method = "boltzmann",
+    lepton_asymmetry: options.LeptonAsymmetry = None,
+    redistribution: options.Redistribution = None,
     plasma: options.Degrees = None,
     t_initial: options.InitialTemperature = None,
     t_final: options.FinalTemperature = None,
@@ -108,6 +111,8 @@ def relic(
             t_final=t_final,
             method=method,
             ordering=ordering,
+            lepton_asymmetry=lepton_asymmetry,
+            redistribution=redistribution,
         )
     except BadInput as error:
         _refuse(error)
@@ -116,7 +121,9 @@ def relic(
     result = compute.solve(point)
     slopes = compute.log_gradient(point) if gradient else None
     report = answer(point, result, slopes)
-    if method != "boltzmann":
+    if method == "resonant":
+        report |= asymmetry_report(result)
+    elif method != "boltzmann":
         report |= compute.comparison(point, result)
     if as_json:
         print_json(report)

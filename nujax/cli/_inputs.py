@@ -12,7 +12,7 @@ from nujax.units import parse_quantity
 MEDIATORS = ("scalar", "vector", "lmu-ltau", "b-l")
 CONVENTIONS = ("exact", "paper")
 INPUT_SETS = ("precise", "paper")
-METHODS = ("boltzmann", "qke", "both")
+METHODS = ("boltzmann", "qke", "both", "resonant")
 ORDERINGS = ("normal", "inverted")
 DEGREES = ("saikawa-shirai", "borsanyi")
 
@@ -42,12 +42,16 @@ class Inputs:
     t_final: float | None
     method: str = "boltzmann"
     ordering: str = "normal"
+    lepton_asymmetry: float | None = None
+    redistribution: str | None = None
 
     def parameters(self) -> dict[str, float]:
         """The continuous parameters by name, those that a gradient runs over."""
         parameters = {"mass": self.mass, "sin2_2theta": self.sin2_2theta}
         if self.mediator_mass is not None and self.coupling is not None:
             parameters |= {"mediator_mass": self.mediator_mass, "coupling": self.coupling}
+        if self.lepton_asymmetry:  # an abundance has no logarithmic derivative at zero
+            parameters |= {"lepton_asymmetry": self.lepton_asymmetry}
         return parameters
 
     def echo(self) -> dict[str, Any]:
@@ -71,6 +75,8 @@ def read_inputs(
     t_final: str | None = None,
     method: str = "boltzmann",
     ordering: str = "normal",
+    lepton_asymmetry: str | None = None,
+    redistribution: str | None = None,
 ) -> Inputs:
     """The checked inputs of one point.
 
@@ -98,6 +104,9 @@ def read_inputs(
             f"but is {plasma}."
         )
     choose("plasma", plasma or DEGREES[0], DEGREES)
+    from ._resonant import read_asymmetry  # which reads with the functions below
+
+    eta, redistribution = read_asymmetry(method, lepton_asymmetry, redistribution, inputs, ordering)
 
     checked = Inputs(
         mass=read_energy("mass", mass, example="7.1keV"),
@@ -118,6 +127,8 @@ def read_inputs(
         t_final=None if t_final is None else read_temperature("t-final", t_final),
         method=method,
         ordering=ordering,
+        lepton_asymmetry=eta,
+        redistribution=redistribution,
     )
     if not 0 < checked.sin2_2theta < 1:
         raise BadInput(

@@ -113,11 +113,31 @@ Method = Annotated[
     str,
     typer.Option(
         "--method",
-        metavar="boltzmann|qke|both",
+        metavar="boltzmann|qke|both|resonant",
         help=(
             "boltzmann: the fast quadrature. qke: the density matrix, momentum by momentum. "
-            "both: the density matrix, and its ratio to the other."
+            "both: the density matrix, and its ratio to the other. "
+            "resonant: driven by --lepton-asymmetry (Shi-Fuller)."
         ),
+        rich_help_panel=_SETUP,
+    ),
+]
+LeptonAsymmetry = Annotated[
+    str | None,
+    typer.Option(
+        "--lepton-asymmetry",
+        metavar="NUMBER",
+        help="n_L/n_γ of the flavour at the start, 10 GeV; needs --method resonant.",
+        rich_help_panel=_SETUP,
+    ),
+]
+Redistribution = Annotated[
+    str | None,
+    typer.Option(
+        "--redistribution",
+        metavar="charge-neutrality|none",
+        help="How other leptons and quarks share a lepton asymmetry.",
+        show_default="charge-neutrality",
         rich_help_panel=_SETUP,
     ),
 ]
