@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .abundance import relic_density as relic_density
     from .abundance import relic_density_and_status as relic_density_and_status
     from .inference import find_relic_couplings as find_relic_couplings
+    from .inference import relic_asymmetry as relic_asymmetry
     from .inference import relic_coupling as relic_coupling
     from .inference import trace_relic_curve as trace_relic_curve
     from .inference.fit import fit as fit
@@ -88,6 +89,7 @@ _HOME = {
     "relic_density": "abundance",
     "relic_density_and_status": "abundance",
     "find_relic_couplings": "inference",
+    "relic_asymmetry": "inference",
     "relic_coupling": "inference",
     "trace_relic_curve": "inference",
     "fit": "inference.fit",
