@@ -100,10 +100,12 @@ def test_no_asymmetry_is_dodelson_widrow():
     result = solve(7.115, 4e-11, "mu", 0.0)
     quadrature = nj.BoltzmannQuadrature(T_initial=1e4, T_final=10.0)
     sterile = nj.SterileNeutrino(7.115 * keV, 4e-11, "mu")
-    expected = nj.solve_production(sterile, FORCES, method=quadrature)
-    # Cells and steps of second order: 3e-4.
-    assert float(result.relic_density) == pytest.approx(float(expected.relic_density), rel=1e-3)
-    assert float(result.mean_momentum) == pytest.approx(float(expected.mean_momentum), rel=1e-3)
+    expected = quadrature.moments(sterile, FORCES, nj.Plasma.standard())
+    # Ω h² ∝ m₄ ∫q²f dq. Cells and steps of second order: 3e-4.
+    number = float(jnp.sum(result.x**3 * result.f) * jnp.log(result.x[1] / result.x[0]))
+    assert number == pytest.approx(float(expected.number), rel=1e-3)
+    mean = float(expected.momentum / expected.number)
+    assert float(result.mean_momentum) == pytest.approx(mean, rel=1e-3)
     assert float(result.asymmetry.antineutrino_share) == pytest.approx(0.5, abs=1e-12)
     assert float(result.asymmetry.residual) == 0.0
 
@@ -307,3 +309,41 @@ def test_relic_asymmetry_bad_input():
         nj.relic_asymmetry(sterile, FORCES, method=nj.BoltzmannQuadrature())
     with pytest.raises(ValueError, match="`lepton_asymmetry` must not be 0"):
         nj.relic_asymmetry(sterile, FORCES, method=nj.Resonant(0.0))
+
+
+@pytest.mark.slow
+def test_command(nujax):
+    """`nujax relic --method resonant --json`: numbers, derivatives, what is left."""
+    point = POINTS[0]
+    done = nujax(
+        "relic", "--method", "resonant", "--lepton-asymmetry", str(point["eta_10GeV"]),
+        "--mass", "7.115keV", "--sin2-2theta", "4e-11", "--gradient", "--json",
+    )  # fmt: skip
+    assert done.code == 0
+    report = json.loads(done.stdout)
+    # The default potential has the thermal weight of massive muons: 7e-4 in Ω h², 3e-3 in η.
+    assert report["relic_density"] == pytest.approx(point["omega_h2"], rel=1.5e-3)
+    assert report["residual_asymmetry"] == pytest.approx(point["eta_final"], rel=1e-2)
+    assert report["antineutrino_share"] == pytest.approx(point["nubar_share"], rel=1e-2)
+    assert report["lepton_number_violation"] < 1e-13
+    slopes = [report["gradient"][name] for name in ("mass", "sin2_2theta", "lepton_asymmetry")]
+    np.testing.assert_allclose(slopes, DATA["log_gradients"][0]["dlnOmega"], atol=2e-3)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("--method", "resonant"), "`lepton-asymmetry` must be given"),
+        (("--lepton-asymmetry", "0.01"), "must come with --method resonant"),
+        (("--method", "resonant", "--lepton-asymmetry", "3"), "must lie between -1 and 1"),
+        (
+            ("--method", "resonant", "--lepton-asymmetry", "0.01", "--inputs", "paper"),
+            "`inputs` must be precise",
+        ),
+    ],
+)
+def test_command_bad_input(nujax, arguments, sentence):
+    """Exit code 2 and one sentence, before JAX is loaded."""
+    done = nujax("relic", "--mass", "7keV", "--sin2-2theta", "4e-11", *arguments)
+    assert done.code == 2
+    assert sentence in " ".join(done.stderr.split())
