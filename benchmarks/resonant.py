@@ -3,8 +3,9 @@
     python benchmarks/resonant.py [--quick] [--json FILE]
 
 One process on one core in float64. The peer is the adaptive Runge–Kutta solution in ln T of
-tests/resonant_oracle.py (RK23, rtol 1e-5, 100 cells), with the same rates and potentials. For scale: a public Fortran code takes 35 CPU s a point (1000 momenta, whose
-sampled Lorentzian is then not converged), on another machine of this class.
+tests/resonant_oracle.py (RK23, rtol 1e-5, 100 cells), with the same rates and potentials. For
+scale: a public Fortran code takes 35 CPU s a point (1000 momenta, whose sampled Lorentzian is then
+not converged), on another machine of this class.
 """
 
 from __future__ import annotations

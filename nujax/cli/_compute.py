@@ -128,7 +128,7 @@ def method_of(inputs: Inputs, values: Any = None) -> AbstractMethod:
     Of "both" this is the density matrix. `values` may replace the inputs' lepton asymmetry.
     """
     if inputs.method == "resonant":
-        given = {"T_initial": inputs.t_initial, "T_final": inputs.t_final}
+        given: dict[str, Any] = {"T_initial": inputs.t_initial, "T_final": inputs.t_final}
         return nj.Resonant(
             (values or {}).get("lepton_asymmetry", inputs.lepton_asymmetry),
             redistribution=inputs.redistribution or "charge-neutrality",

@@ -56,7 +56,10 @@ class Inputs:
 
     def echo(self) -> dict[str, Any]:
         """Every input for the output, energies in MeV."""
-        return asdict(self) | {"energy_unit": "MeV"}
+        given = asdict(self) | {"energy_unit": "MeV"}
+        if self.method != "resonant":  # whose options these are
+            del given["lepton_asymmetry"], given["redistribution"]
+        return given
 
 
 def read_inputs(
