@@ -344,3 +344,14 @@ def test_command_bad_input(nujax, arguments, sentence):
     done = nujax("relic", "--mass", "7keV", "--sin2-2theta", "4e-11", *arguments)
     assert done.code == 2
     assert sentence in " ".join(done.stderr.split())
+
+
+@pytest.mark.slow
+def test_other_interactions_without_asymmetry():
+    """A scalar with two resonances of its own, η = 0: the abundance of the quadrature."""
+    sterile = nj.SterileNeutrino(7.1 * keV, 7e-11)
+    forces = nj.StandardModel() + nj.ScalarMediator(1000.0, 0.05)
+    quadrature = nj.BoltzmannQuadrature(T_initial=1e4, T_final=1.0)
+    expected = nj.relic_density(sterile, forces, method=quadrature)
+    found = nj.relic_density(sterile, forces, method=nj.Resonant(0.0, T_final=1.0))
+    assert float(found) == pytest.approx(float(expected), rel=1e-3)
