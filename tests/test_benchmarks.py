@@ -134,3 +134,19 @@ def test_freeze_out(tmp_path):
     assert set(report["rows"]) == {"batch", "gradient", "single", "radau"}
     assert report["checks"]["radau_difference"] < 1e-4
     assert report["checks"]["ok"] == 1.0
+
+
+@pytest.mark.slow
+def test_resonant(tmp_path):
+    """SciPy on 100 cells agrees to the 3e-4 that these leave."""
+    numbers = tmp_path / "numbers.json"
+    done = subprocess.run(
+        [sys.executable, _ROOT / "benchmarks" / "resonant.py", "--quick", "--json", numbers],
+        env=os.environ | {"PYTHONPATH": str(_ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, (done.stdout, done.stderr)
+    report = json.loads(numbers.read_text(encoding="utf-8"))
+    assert set(report["rows"]) == {"value", "scipy"}
+    assert report["checks"]["difference"] < 3e-4
