@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from .abundance import relic_density as relic_density
     from .abundance import relic_density_and_status as relic_density_and_status
     from .inference import find_relic_couplings as find_relic_couplings
+    from .inference import relic_asymmetry as relic_asymmetry
     from .inference import relic_coupling as relic_coupling
     from .inference import trace_relic_curve as trace_relic_curve
     from .inference.fit import fit as fit
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
     from .production import QuantumKinetic as QuantumKinetic
     from .production import Regime as Regime
     from .production import Resonances as Resonances
+    from .production import Resonant as Resonant
     from .production import SelfInteracting as SelfInteracting
     from .production import Status as Status
     from .production import SterileScalar as SterileScalar
@@ -95,6 +97,7 @@ _HOME = {
     "BMinusLBoson": "production",
     "SelfInteracting": "production",
     "SterileScalar": "production",
+    "Resonant": "production",
     "solve_production": "production",
     "production_regime": "production",
     "find_resonances": "production",
@@ -107,6 +110,7 @@ _HOME = {
     "relic_density": "abundance",
     "relic_density_and_status": "abundance",
     "find_relic_couplings": "inference",
+    "relic_asymmetry": "inference",
     "relic_coupling": "inference",
     "trace_relic_curve": "inference",
     "fit": "inference.fit",

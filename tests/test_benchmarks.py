@@ -144,20 +144,34 @@ def test_freeze_out(tmp_path):
 @pytest.mark.slow
 def test_self_interacting(tmp_path):
     """SciPy's Radau on the same field ends at the same number, to what both tolerances leave."""
-    numbers = tmp_path / "numbers.json"
+    report = _numbers_of("self_interacting", tmp_path)
+    assert set(report["rows"]) == {"single", "gradient", "scan", "radau"}
+    assert report["checks"]["radau_difference"] < 1e-4
+
+
+@pytest.mark.slow
+def test_resonant(tmp_path):
+    """SciPy on 100 cells agrees to the 3e-4 that these leave."""
+    report = _numbers_of("resonant", tmp_path)
+    assert set(report["rows"]) == {"value", "scipy"}
+    assert report["checks"]["difference"] < 3e-4
+
+
+@pytest.mark.slow
+def test_kinetic(tmp_path):
+    """Every row is there, and SciPy's Radau agrees."""
+    report = _numbers_of("kinetic", tmp_path)
+    assert report["rows"]
+
+
+def _numbers_of(name: str, folder: Path) -> dict:
+    """What a benchmark writes with tiny sizes."""
+    numbers = folder / "numbers.json"
     done = subprocess.run(
-        [
-            sys.executable,
-            _ROOT / "benchmarks" / "self_interacting.py",
-            "--quick",
-            "--json",
-            numbers,
-        ],
+        [sys.executable, _ROOT / "benchmarks" / f"{name}.py", "--quick", "--json", numbers],
         env=os.environ | {"PYTHONPATH": str(_ROOT)},
         capture_output=True,
         text=True,
     )
     assert done.returncode == 0, (done.stdout, done.stderr)
-    report = json.loads(numbers.read_text(encoding="utf-8"))
-    assert set(report["rows"]) == {"single", "gradient", "scan", "radau"}
-    assert report["checks"]["radau_difference"] < 1e-4
+    return json.loads(numbers.read_text(encoding="utf-8"))

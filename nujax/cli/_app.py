@@ -23,6 +23,7 @@ from ._report import (
     print_json,
     print_tables,
 )
+from ._resonant import asymmetry_report
 from ._scan_config import read_scan
 
 app = typer.Typer(
@@ -86,6 +87,8 @@ def relic(
     convention: options.Convention = "exact",
     inputs: options.InputSet = "precise",
     method: options.Method = "boltzmann",
+    lepton_asymmetry: options.LeptonAsymmetry = None,
+    redistribution: options.Redistribution = None,
     plasma: options.Degrees = None,
     t_initial: options.InitialTemperature = None,
     t_final: options.FinalTemperature = None,
@@ -94,6 +97,14 @@ def relic(
     sterile_mediator: options.SterileMediator = None,
     seed_relic_density: options.SeedRelicDensity = None,
     seed_mean_momentum: options.SeedMeanMomentum = None,
+    parent: options.Parent = None,
+    parent_mass: options.ParentMass = None,
+    width: options.Width = None,
+    yukawa: options.Yukawa = None,
+    parent_coupling: options.ParentCoupling = None,
+    cross_section: options.CrossSection = None,
+    transition: options.TransitionOption = None,
+    mass_before: options.MassBefore = None,
     gradient: options.Gradient = False,
     as_json: options.Json = False,
 ) -> None:
@@ -121,6 +132,18 @@ def relic(
             t_final=t_final,
             method=method,
             ordering=ordering,
+            lepton_asymmetry=lepton_asymmetry,
+            redistribution=redistribution,
+            transition=transition,
+            mass_before=mass_before,
+            decay={
+                "parent": parent,
+                "parent-mass": parent_mass,
+                "width": width,
+                "yukawa": yukawa,
+                "parent-coupling": parent_coupling,
+                "cross-section": cross_section,
+            },
         )
     except BadInput as error:
         _refuse(error)
@@ -136,7 +159,11 @@ def relic(
         result = compute.solve(point)
         slopes = compute.log_gradient(point) if gradient else None
         report = answer(point, result, slopes)
-        if method != "boltzmann":
+        if method == "resonant":
+            report |= asymmetry_report(result)
+        elif method == "freeze-in":
+            report["decay_share"] = float(result.decay_share)
+        elif method != "boltzmann":
             report |= compute.comparison(point, result)
     if as_json:
         print_json(report)

@@ -55,12 +55,13 @@ def check_limits(inputs: Inputs) -> None:
 def log_gradient(inputs: Inputs) -> dict[str, float]:
     """d ln Ω h² / d ln(parameter) for every continuous parameter, in forward mode."""
     values = inputs.parameters()
-    plasma, method = plasma_of(inputs), method_of(inputs)
+    plasma = plasma_of(inputs)
 
     def log_relic_density(shifts: dict[str, jax.Array]) -> jax.Array:
         # Parameter = value e^shift: at shift 0 the derivative is the logarithmic one.
         shifted = {name: values[name] * jnp.exp(shift) for name, shift in shifts.items()}
         sterile, interaction = theory_of(inputs, shifted)
+        method = method_of(inputs, shifted)
         return jnp.log(nj.relic_density(sterile, interaction, plasma=plasma, method=method))
 
     gradient = jax.jacfwd(log_relic_density)({name: jnp.zeros(()) for name in values})
@@ -101,6 +102,9 @@ def theory_of(inputs: Inputs, values) -> tuple[nj.SterileNeutrino, nj.AbstractIn
         sin2_2theta=values["sin2_2theta"],
         flavour=inputs.flavour,
         ordering=inputs.ordering,
+        transition=(
+            None if inputs.history is None else inputs.history.build(values["mass"], values)
+        ),
     )
     standard = nj.StandardModel(convention="paper" if inputs.inputs == "paper" else "exact")
     if inputs.mediator is None:
@@ -121,17 +125,27 @@ def plasma_of(inputs: Inputs) -> nj.Plasma:
     return nj.Plasma.standard(degrees=inputs.plasma)
 
 
-def method_of(inputs: Inputs) -> AbstractMethod:
-    """The density matrix, or the Boltzmann quadrature with the choices that belong to the inputs.
+def method_of(inputs: Inputs, values: Any = None) -> AbstractMethod:
+    """The method with the choices that belong to the inputs; of "both" the density matrix.
 
-    Of "both" this is the density matrix.
+    `values` may replace the inputs' parameters.
     """
-    if inputs.method != "boltzmann":
+    if inputs.method == "resonant":
+        given: dict[str, Any] = {"T_initial": inputs.t_initial, "T_final": inputs.t_final}
+        return nj.Resonant(
+            (values or {}).get("lepton_asymmetry", inputs.lepton_asymmetry),
+            redistribution=inputs.redistribution or "charge-neutrality",
+            **{name: value for name, value in given.items() if value is not None},
+        )
+    if inputs.method in ("qke", "both"):
         return nj.QuantumKinetic(T_initial=inputs.t_initial, T_final=inputs.t_final)
     paper = inputs.inputs == "paper"
-    return nj.BoltzmannQuadrature(
+    quadrature = nj.BoltzmannQuadrature(
         back_reaction=not paper,
         mixing="averaged" if paper else "quasi-static",
         T_initial=inputs.t_initial,
         T_final=inputs.t_final,
     )
+    if inputs.decay is None:
+        return quadrature
+    return nj.FreezeIn(inputs.decay.build(values or inputs.parameters()), quadrature)

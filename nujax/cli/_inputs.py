@@ -2,17 +2,21 @@
 
 import contextlib
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from difflib import get_close_matches
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nujax.constants import FLAVOURS, LIGHTEST_MEDIATOR
 from nujax.units import parse_quantity
 
+if TYPE_CHECKING:
+    from ._births import DecayInputs, TransitionInputs
+
 MEDIATORS = ("scalar", "vector", "lmu-ltau", "b-l")
 CONVENTIONS = ("exact", "paper")
 INPUT_SETS = ("precise", "paper")
-METHODS = ("boltzmann", "qke", "both", "self-interacting")
+METHODS = ("boltzmann", "qke", "both", "self-interacting", "resonant", "freeze-in")
 ORDERINGS = ("normal", "inverted")
 DEGREES = ("saikawa-shirai", "borsanyi")
 
@@ -42,17 +46,28 @@ class Inputs:
     t_final: float | None
     method: str = "boltzmann"
     ordering: str = "normal"
+    lepton_asymmetry: float | None = None
+    redistribution: str | None = None
+    history: "TransitionInputs | None" = None
+    decay: "DecayInputs | None" = None
 
     def parameters(self) -> dict[str, float]:
         """The continuous parameters by name, those that a gradient runs over."""
         parameters = {"mass": self.mass, "sin2_2theta": self.sin2_2theta}
         if self.mediator_mass is not None and self.coupling is not None:
             parameters |= {"mediator_mass": self.mediator_mass, "coupling": self.coupling}
+        if self.lepton_asymmetry:  # an abundance has no logarithmic derivative at zero
+            parameters |= {"lepton_asymmetry": self.lepton_asymmetry}
+        for more in (self.history, self.decay):
+            parameters |= {} if more is None else more.parameters()
         return parameters
 
     def echo(self) -> dict[str, Any]:
         """Every input for the output, energies in MeV."""
-        return asdict(self) | {"energy_unit": "MeV"}
+        given = asdict(self) | {"energy_unit": "MeV"}
+        if self.method != "resonant":  # whose options these are
+            del given["lepton_asymmetry"], given["redistribution"]
+        return given | (given.pop("history") or {}) | (given.pop("decay") or {})
 
 
 def read_inputs(
@@ -71,6 +86,11 @@ def read_inputs(
     t_final: str | None = None,
     method: str = "boltzmann",
     ordering: str = "normal",
+    lepton_asymmetry: str | None = None,
+    redistribution: str | None = None,
+    transition: str | None = None,
+    mass_before: str | None = None,
+    decay: Mapping[str, str | None] | None = None,
 ) -> Inputs:
     """The checked inputs of one point.
 
@@ -98,9 +118,15 @@ def read_inputs(
             f"but is {plasma}."
         )
     choose("plasma", plasma or DEGREES[0], DEGREES)
+    # These read with the functions below.
+    from ._births import read_decay, read_transition
+    from ._resonant import read_asymmetry
 
+    eta, redistribution = read_asymmetry(method, lepton_asymmetry, redistribution, inputs, ordering)
+
+    mass_now = read_energy("mass", mass, example="7.1keV")
     checked = Inputs(
-        mass=read_energy("mass", mass, example="7.1keV"),
+        mass=mass_now,
         sin2_2theta=read_number("sin2-2theta", sin2_2theta),
         flavour=flavour,
         mediator=mediator,
@@ -118,6 +144,10 @@ def read_inputs(
         t_final=None if t_final is None else read_temperature("t-final", t_final),
         method=method,
         ordering=ordering,
+        lepton_asymmetry=eta,
+        redistribution=redistribution,
+        history=read_transition(transition, mass_before, mass_now, method),
+        decay=read_decay(method, decay or {}, mass_now),
     )
     if not 0 < checked.sin2_2theta < 1:
         raise BadInput(

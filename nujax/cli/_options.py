@@ -113,12 +113,33 @@ Method = Annotated[
     str,
     typer.Option(
         "--method",
-        metavar="boltzmann|qke|both|self-interacting",
+        metavar="boltzmann|qke|both|self-interacting|resonant|freeze-in",
         help=(
             "boltzmann: the fast quadrature. qke: the density matrix, momentum by momentum. "
             "both: the density matrix, and its ratio to the other. self-interacting: growth by a "
-            "scalar among sterile neutrinos, from what the quadrature makes."
+            "scalar among sterile neutrinos, from what the quadrature makes. "
+            "resonant: driven by --lepton-asymmetry (Shi-Fuller). "
+            "freeze-in: decays of a --parent besides oscillations."
         ),
+        rich_help_panel=_SETUP,
+    ),
+]
+LeptonAsymmetry = Annotated[
+    str | None,
+    typer.Option(
+        "--lepton-asymmetry",
+        metavar="NUMBER",
+        help="n_L/n_γ of the flavour at the start, 10 GeV; needs --method resonant.",
+        rich_help_panel=_SETUP,
+    ),
+]
+Redistribution = Annotated[
+    str | None,
+    typer.Option(
+        "--redistribution",
+        metavar="charge-neutrality|none",
+        help="How other leptons and quarks share a lepton asymmetry.",
+        show_default="charge-neutrality",
         rich_help_panel=_SETUP,
     ),
 ]
@@ -448,5 +469,58 @@ FigureFile = Annotated[
         metavar="FILE",
         help="File to draw (png, pdf, svg); needs matplotlib.",
         rich_help_panel=OUTPUT,
+    ),
+]
+
+_DECAYS = "Freeze-in (with --method freeze-in)"
+
+
+def _decay(name: str, metavar: str, text: str):
+    return typer.Option(name, metavar=metavar, help=text, rich_help_panel=_DECAYS)
+
+
+Parent = Annotated[
+    str | None,
+    _decay(
+        "--parent",
+        "scalar|frozen-out-scalar|frozen-in-scalar|b-l|thermal-b-l",
+        "What decays into sterile neutrinos: a scalar in equilibrium, or with a number of its own; "
+        "the boson of B − L, made by fermions or in equilibrium.",
+    ),
+]
+ParentMass = Annotated[str | None, _decay("--parent-mass", "QUANTITY", "Its mass: 100GeV.")]
+Width = Annotated[
+    str | None, _decay("--width", "QUANTITY", "Γ(S → NN) of a scalar at rest: 1e-12eV.")
+]
+Yukawa = Annotated[
+    str | None, _decay("--yukawa", "NUMBER", "y of L = −(y/2) S N̄ᶜN in place of --width.")
+]
+ParentCoupling = Annotated[
+    str | None, _decay("--parent-coupling", "NUMBER", "Gauge coupling g of the boson of B − L.")
+]
+CrossSection = Annotated[
+    str | None,
+    _decay(
+        "--cross-section",
+        "NUMBER",
+        "⟨σv⟩ of pairs of decoupled scalars with the plasma, in GeV⁻².",
+    ),
+]
+TransitionOption = Annotated[
+    str | None,
+    typer.Option(
+        "--transition",
+        metavar="step:TEMPERATURE|smooth:TEMPERATURE[:WIDTH]",
+        help="The mass changes at this temperature, mixing angle × mass stays; see --mass-before.",
+        rich_help_panel=_STERILE,
+    ),
+]
+MassBefore = Annotated[
+    str | None,
+    typer.Option(
+        "--mass-before",
+        metavar="QUANTITY",
+        help="Mass of the sterile neutrino above --transition.",
+        rich_help_panel=_STERILE,
     ),
 ]

@@ -16,6 +16,7 @@ from nujax._files import is_special
 from nujax.constants import RELIC_DENSITY_TARGET
 
 from ._inputs import BadInput, Inputs
+from ._resonant import asymmetry_rows
 
 # Below [MeV] a sterile neutrino is radiation when its energy counts.
 _RELATIVISTIC_MASS = 1e-4
@@ -120,6 +121,10 @@ def print_tables(inputs: Inputs, report: Mapping[str, Any], *, stderr: bool = Fa
     table.add_row(
         "status", report["status"], "" if error is None else f"relative error about {error:.1e}"
     )
+    for row in asymmetry_rows(report):
+        table.add_row(*row)
+    if "decay_share" in report:
+        table.add_row("decays", f"{report['decay_share']:.3%}", "share of what was made")
     if "boltzmann" in report:
         other = f"Ω h² = {_digits(report['boltzmann']['relic_density'])} there"
         table.add_row("ratio", f"{report['ratio']:.6f}", f"to the Boltzmann equation, {other}")
@@ -176,9 +181,15 @@ def _ignored_options(inputs: Inputs) -> list[str]:
 def _title(inputs: Inputs) -> str:
     flavour = {"e": "ν_e", "mu": "ν_μ", "tau": "ν_τ"}[inputs.flavour]
     force = f" with a {inputs.mediator} mediator" if inputs.mediator else ""
-    schemes = {"boltzmann": "", "self-interacting": ", sterile self-interactions"}
+    schemes = {
+        "boltzmann": "",
+        "self-interacting": ", sterile self-interactions",
+        "resonant": ", lepton asymmetry",
+        "freeze-in": " and decays",
+    }
     scheme = schemes.get(inputs.method, ", density matrix")
-    return f"Dodelson–Widrow production through {flavour}{force}, {inputs.inputs} inputs{scheme}"
+    kind = "Resonant" if inputs.method == "resonant" else "Dodelson–Widrow"
+    return f"{kind} production through {flavour}{force}, {inputs.inputs} inputs{scheme}"
 
 
 def _digits(value: float | None) -> str:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from ._inputs import BadInput, Inputs, choose, read_energy, read_inputs, read_number
@@ -60,7 +60,7 @@ def read_any(method: str, dark: dict[str, str | None], **others: Any) -> Inputs:
             f"Argument `ordering` must be normal with --method {METHOD}, "
             f"but is {others['ordering']}."
         )
-    base: dict[str, Any] = asdict(read_inputs(**others)) | {"method": METHOD}
+    base: dict[str, Any] = vars(read_inputs(**others)) | {"method": METHOD}
     field = dark["sterile-mediator"] or FIELDS[0]
     choose("sterile-mediator", field, FIELDS)
     mass = read_energy("sterile-mediator-mass", str(dark["sterile-mediator-mass"]), example="36keV")

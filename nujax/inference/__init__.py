@@ -3,6 +3,8 @@
 from ._fit_loop import FitStatus as FitStatus
 from ._fit_result import FitResult as FitResult
 from ._targets import one_sided as one_sided
+from .asymmetry import RelicAsymmetry as RelicAsymmetry
+from .asymmetry import relic_asymmetry as relic_asymmetry
 from .bands import Band as Band
 from .bands import HadronicRates as HadronicRates
 from .bands import uncertainty_bands as uncertainty_bands

@@ -12,6 +12,7 @@ from ._parents import ThermalScalar as ThermalScalar
 from ._regime import Regime as Regime
 from ._resonances import Resonances as Resonances
 from ._resonances import find_resonances as find_resonances
+from ._resonant import Resonant as Resonant
 from ._result import ProductionResult as ProductionResult
 from ._solve import production_regime as production_regime
 from ._solve import solve_production as solve_production

@@ -14,6 +14,7 @@ from jax.typing import ArrayLike
 from ..quadrature import lagrange_weights
 from ..statistics import fermi_dirac
 from ._regime import Regime
+from ._resonant_result import Asymmetry
 from ._status import Status
 
 # A warning is due when this much of the number density is made per unit of ln T at a limit.
@@ -57,12 +58,14 @@ class ProductionResult(eqx.Module):
                      T_final: both small when the limits enclose all of the production
     regime           `Regime`: what made the sterile neutrinos, and at which temperatures
     history          `History` (of the density matrix `KineticHistory`, of self-interactions
-                     `DarkHistory`) if the method was asked to keep it, else None
+                     `DarkHistory`, with a lepton asymmetry `AsymmetryHistory`) if the method was asked to keep it, else None
     f_active         f_a at T_final [rows] where the method follows it, else None
     decay_share      fraction of the number density that decays of a parent made, where the method
                      knows one, else None
     scale            typical x of the spectrum's end in units of that of f_FD: `distribution`
                      interpolates f/f_FD(x/scale) (static)
+    asymmetry        `Asymmetry`: ν_s and ν̄_s apart, and the residual lepton asymmetry, of
+                     `Resonant`, else None
     """
 
     relic_density: jax.Array
@@ -82,6 +85,7 @@ class ProductionResult(eqx.Module):
     f_active: jax.Array | None = None
     decay_share: jax.Array | None = None
     scale: float = eqx.field(static=True, default=1.0)
+    asymmetry: Asymmetry | None = None
 
     @property
     def status(self) -> Status | np.ndarray | jax.Array:
@@ -105,8 +109,8 @@ class ProductionResult(eqx.Module):
     def distribution(self, x: ArrayLike) -> jax.Array:
         """f_νs(x) at any x > 0, elementwise: eighth-order interpolation of f/f_FD in ln x.
 
-        Outside the tabulated range (2e-4 … 66 for all methods without a parent's decays) f/f_FD
-        is held constant.
+        Outside the tabulated range (2e-4 … 66; `Resonant` 1e-3 … 20; up to 6e4 where a parent's
+        decays add to it) f/f_FD is held constant.
         """
         x = jnp.asarray(x, dtype=self.f.dtype)
         log_x = jnp.log(self.x)
@@ -147,6 +151,8 @@ class ProductionResult(eqx.Module):
                 f"The mediator ({float(lightest):.4g} MeV) is active after neutrinos decouple "
                 "from electrons at about 2 MeV; T_ν = T is then an approximation."
             )
+        if self.asymmetry is not None:
+            messages += self.asymmetry.warnings()
         return messages
 
     def __str__(self) -> str:
