@@ -12,6 +12,7 @@ from nujax._files import write_whole
 
 from . import _options as options
 from . import _self_interacting as self_interacting
+from ._births import decay_report
 from ._config import read_fit
 from ._inputs import BadInput, Inputs, read_grid, read_inputs
 from ._report import (
@@ -100,7 +101,7 @@ def relic(
     parent: options.Parent = None,
     parent_mass: options.ParentMass = None,
     width: options.Width = None,
-    yukawa: options.Yukawa = None,
+    yukawa: options.ParentYukawa = None,
     parent_coupling: options.ParentCoupling = None,
     cross_section: options.CrossSection = None,
     transition: options.TransitionOption = None,
@@ -162,7 +163,7 @@ def relic(
         if method == "resonant":
             report |= asymmetry_report(result)
         elif method == "freeze-in":
-            report["decay_share"] = float(result.decay_share)
+            report |= decay_report(result)
         elif method != "boltzmann":
             report |= compute.comparison(point, result)
     if as_json:

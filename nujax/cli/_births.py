@@ -153,3 +153,8 @@ def read_decay(method: str, options: Mapping[str, str | None], mass: float) -> D
             f"{given['parent-mass']}."
         )
     return DecayInputs(parent, parent_mass, **numbers)
+
+
+def decay_report(result: Any) -> dict[str, Any]:
+    """Which fraction of the number decays made."""
+    return {"decay_share": float(result.decay_share)}

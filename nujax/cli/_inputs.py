@@ -64,10 +64,11 @@ class Inputs:
 
     def echo(self) -> dict[str, Any]:
         """Every input for the output, energies in MeV."""
-        given = asdict(self) | {"energy_unit": "MeV"}
+        given: dict[str, Any] = asdict(self) | {"energy_unit": "MeV"}
         if self.method != "resonant":  # whose options these are
             del given["lepton_asymmetry"], given["redistribution"]
-        return given | (given.pop("history") or {}) | (given.pop("decay") or {})
+        history, decay = given.pop("history"), given.pop("decay")
+        return given | (history or {}) | (decay or {})
 
 
 def read_inputs(

@@ -492,7 +492,7 @@ ParentMass = Annotated[str | None, _decay("--parent-mass", "QUANTITY", "Its mass
 Width = Annotated[
     str | None, _decay("--width", "QUANTITY", "Γ(S → NN) of a scalar at rest: 1e-12eV.")
 ]
-Yukawa = Annotated[
+ParentYukawa = Annotated[
     str | None, _decay("--yukawa", "NUMBER", "y of L = −(y/2) S N̄ᶜN in place of --width.")
 ]
 ParentCoupling = Annotated[

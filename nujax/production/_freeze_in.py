@@ -13,7 +13,7 @@ from .._checks import check_positive
 from ..interactions._base import AbstractInteraction
 from ..plasma import Plasma
 from ..sterile import SterileNeutrino
-from ._boltzmann import BoltzmannQuadrature, check_limits, integration_limits
+from ._boltzmann import BoltzmannQuadrature, integration_limits
 from ._method import AbstractMethod, Moments
 from ._parent_number import ParentNumber, parent_number
 from ._parents import AbstractParent
@@ -78,6 +78,16 @@ class FreezeIn(AbstractMethod):
         self.T_start = T_start
 
     @property
+    def T_initial(self) -> jax.Array | None:
+        """[MeV] of the oscillations, None for their default."""
+        return self.oscillations.T_initial
+
+    @property
+    def T_final(self) -> jax.Array | None:
+        """[MeV] of oscillations and decays, None for the default."""
+        return self.oscillations.T_final
+
+    @property
     def follows_transitions(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
         """As the oscillations do. Decays make N of today's mass, or of another: f is the same."""
         return self.oscillations.follows_transitions
@@ -86,7 +96,6 @@ class FreezeIn(AbstractMethod):
         self, sterile: SterileNeutrino, interaction: AbstractInteraction, plasma: Plasma
     ) -> None:
         """See `AbstractMethod.check`."""
-        check_limits(self.oscillations, interaction, plasma)
         self.oscillations.check(sterile, interaction, plasma)
         count, masses = self.parent.daughters, (self.parent.mass, sterile.mass)
         if any(isinstance(number, jax.core.Tracer) for number in masses):
@@ -96,9 +105,7 @@ class FreezeIn(AbstractMethod):
                 f"Argument `parent` must be heavier than {count} sterile neutrino(s) of "
                 f"{float(np.max(masses[1])):.4g} MeV, but has {float(np.min(masses[0])):.4g} MeV."
             )
-        _, T_final = integration_limits(
-            self.oscillations, interaction, plasma, jnp.result_type(float)
-        )
+        _, T_final = integration_limits(self, interaction, plasma, jnp.result_type(float))
         start = self._start()
         if not isinstance(start, jax.core.Tracer) and np.any(start <= T_final):
             raise ValueError(

@@ -58,7 +58,8 @@ class ProductionResult(eqx.Module):
                      T_final: both small when the limits enclose all of the production
     regime           `Regime`: what made the sterile neutrinos, and at which temperatures
     history          `History` (of the density matrix `KineticHistory`, of self-interactions
-                     `DarkHistory`, with a lepton asymmetry `AsymmetryHistory`) if the method was asked to keep it, else None
+                     `DarkHistory`, with a lepton asymmetry `AsymmetryHistory`) if the method was
+                     asked to keep it, else None
     f_active         f_a at T_final [rows] where the method follows it, else None
     decay_share      fraction of the number density that decays of a parent made, where the method
                      knows one, else None
