@@ -210,7 +210,10 @@ class FreezeIn(AbstractMethod):
             energy = x + z**2 / (4.0 * x)
             integral = jnp.exp(-energy)
             if parent.statistics == "bose-einstein":
-                integral = -jnp.log(-jnp.expm1(-energy))
+                # −ln(1 − e^(−E)), by the form that keeps its digits
+                low = energy < 0.7
+                soft = -jnp.log(-jnp.expm1(-jnp.where(low, energy, 1.0)))
+                integral = jnp.where(low, soft, -jnp.log1p(-jnp.where(low, 0.5, integral)))
             number = None
         else:
             width, states = parent.width, parent.spin_states

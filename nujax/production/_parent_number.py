@@ -1,9 +1,10 @@
 r"""How many parents there are: n/n_eq along t = ln(m/T), by exact steps of a Riccati equation.
 
-With Y = n/s, and y = Y/Y₀ of a constant Y₀ near the largest equilibrium,
-    dy/dt = (κ/H) {s Y₀⟨σv⟩ (y_eq² − y²) + Γ_other⟨m/E⟩(y_eq − y) − Γ⟨m/E⟩ y},   κ = −H dt/dln T.
-A step multiplies by the exponential of a 2 × 2 matrix in closed form: any stiffness, both modes
-of differentiation, and no step is chosen at run time.
+With Y = n/s, in units of Ỹ, which is Y_eq as long as parents may be in equilibrium, r = Y/Ỹ:
+    dr/dt = (κ/H) {sỸ⟨σv⟩ (e² − r²) + Γ_other⟨m/E⟩(e − r) − Γ⟨m/E⟩ r} − r dln Ỹ/dt,
+e = Y_eq/Ỹ, κ = −H dt/dln T. A step multiplies by the exponential of a 2 × 2 matrix in closed form:
+any stiffness, both modes of differentiation, and no step is chosen at run time. Where it is stiff
+r = e = 1 does not change, so that no step lags behind.
 """
 
 from __future__ import annotations
@@ -17,8 +18,10 @@ import numpy as np
 from .._riccati import tanh_over
 from ..plasma import Plasma
 
-_NODES = 33  # of the integrals for Bessel functions: errors below 1e-10 for 1e-4 < z < 1e6
+_NODES = 33  # of the integrals for Bessel functions: errors below 1e-10 for 1e-3 < z < 1e6
 _ROUNDING = 1e-14
+# Above this m/T nothing is in equilibrium: e^(−60) of parents is none.
+_COLD = 60.0
 
 
 class Kinetics(NamedTuple):
@@ -34,10 +37,11 @@ def bessel_functions(z: jax.Array) -> tuple[jax.Array, jax.Array]:
 
     ∫₀^∞ cosh(νu) e^(−z(cosh u − 1)) du by the trapezoidal rule, which converges exponentially.
     """
+    shape = (*(1,) * jnp.ndim(z), _NODES)
     reach = jax.lax.stop_gradient(jnp.arccosh(1.0 + 40.0 / z))[..., None]
-    u = reach * jnp.asarray(np.linspace(0.0, 1.0, _NODES), z.dtype)
-    weights = np.full(_NODES, 1.0 / (_NODES - 1))
-    weights[0] *= 0.5
+    u = reach * jnp.asarray(np.linspace(0.0, 1.0, _NODES).reshape(shape), z.dtype)
+    weights = np.full(shape, 1.0 / (_NODES - 1))
+    weights[..., 0] *= 0.5
     half = jnp.exp(0.5 * u)
     sinh2 = (0.5 * (half - 1.0 / half)) ** 2  # (cosh u − 1)/2
     common = jnp.exp(-2.0 * z[..., None] * sinh2) * reach * jnp.asarray(weights, z.dtype)
@@ -79,15 +83,17 @@ def parent_number(
 
     z, dilation, level = scaled_equilibrium(between)
     T = mass / z
-    unit = states * 45.0 / (2.0 * np.pi**4) / plasma.entropy_degrees(mass)  # Y₀
-    equal = level / unit * jnp.exp(-z)
+    equal = jnp.exp(_softened(z) - z)  # e
+    unit = level * jnp.exp(-_softened(z))  # Ỹ
     per_t = plasma.clock_factor(T) / plasma.hubble_rate(T)
     pairs = per_t * plasma.entropy_density(T) * kinetics.cross_section * unit
     decays = per_t * dilation
-    # dy/dt = a + 2αy − by²
+    z_edge, dilation_edge, level_edge = scaled_equilibrium(t)
+    growth = jnp.diff(jnp.log(level_edge) - _softened(z_edge)) / h
+    # dr/dt = a + 2αr − br²
     a = pairs * equal**2 + decays * kinetics.other_width * equal
     b = pairs
-    alpha = -0.5 * decays * (width + kinetics.other_width)
+    alpha = -0.5 * (decays * (width + kinetics.other_width) + growth[:, None])
 
     # Fourth-order Magnus step where that is small; the fixed point takes over where it is stiff.
     stiff = h**2 * (alpha**2 + a * b).mean(1)
@@ -97,19 +103,23 @@ def parent_number(
     lower = 0.5 * h * b.sum(1) + 2.0 * swing * (alpha[:, 0] * b[:, 1] - alpha[:, 1] * b[:, 0])
     size = tanh_over(diagonal**2 + upper * lower)
 
-    def step(y, row):
+    def step(r, row):
         diagonal, upper, lower, size = row
-        top = y * (1.0 + size * diagonal) + size * upper
-        bottom = y * size * lower + jnp.maximum(1.0 - size * diagonal, _ROUNDING)
-        y = jnp.maximum(top / bottom, 0.0)
-        return y, y
+        top = r * (1.0 + size * diagonal) + size * upper
+        bottom = r * size * lower + jnp.maximum(1.0 - size * diagonal, _ROUNDING)
+        r = jnp.maximum(top / bottom, 0.0)
+        return r, r
 
-    z, dilation, level = scaled_equilibrium(t)
-    first = level[0] / unit * jnp.exp(-z[0]) if kinetics.from_equilibrium else jnp.zeros(())
-    first = jnp.asarray(first, t.dtype)
+    first = jnp.asarray(1.0 if kinetics.from_equilibrium else 0.0, t.dtype)
     later = jax.lax.scan(step, first, (diagonal, upper, lower, size))[1]
-    y = jnp.concatenate([first[None], later])
+    r = jnp.concatenate([first[None], later])
     tiny = jnp.finfo(t.dtype).tiny
-    log_ratio = jnp.log(jnp.maximum(y, tiny)) - jnp.log(level / unit)
+    soft = _softened(z_edge)
     # (An empty start has no logarithm.)
-    return ParentNumber(jnp.where(y > tiny, log_ratio, -jnp.inf), dilation, y * unit)
+    log_ratio = jnp.where(r > tiny, jnp.log(jnp.maximum(r, tiny)) - soft, -jnp.inf)
+    return ParentNumber(log_ratio, dilation_edge, r * level_edge * jnp.exp(-soft))
+
+
+def _softened(z: jax.Array) -> jax.Array:
+    """z while parents may be in equilibrium, then a constant: Ỹ must not underflow."""
+    return z / (1.0 + (z / _COLD) ** 4) ** 0.25
