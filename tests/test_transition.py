@@ -220,3 +220,22 @@ def test_bad_input():
     assert float(found.relic_density) > float(still.relic_density)
     with pytest.raises(ValueError, match="`method` must be one that follows a Transition"):
         solve(neutrino(nj.StepField(150.0, AFTER)), nj.BoltzmannODE())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ("--transition jump:3MeV --mass-before 1keV", "must be step or smooth"),
+        ("--transition step --mass-before 1keV", "must be step:TEMPERATURE"),
+        ("--transition step:150 --mass-before 1keV", "must carry a unit"),
+        ("--transition step:150MeV", "`mass-before` must be given"),
+        ("--mass-before 1keV", "must come with --transition"),
+        ("--transition step:150MeV --mass-before 1keV --method qke", "--method boltzmann"),
+        ("--transition smooth:150MeV:-1 --mass-before 1keV", "positive width"),
+    ],
+)
+def test_bad_command(nujax, arguments, sentence):
+    """Exit 2 with a sentence, before anything is computed."""
+    done = nujax("relic", "--mass", "7.1keV", "--sin2-2theta", "7e-11", *arguments.split())
+    assert done.code == 2
+    assert sentence in " ".join(done.stderr.split())

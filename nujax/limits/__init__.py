@@ -44,6 +44,8 @@ from ._structure import Pauli as Pauli
 from ._structure import PhaseSpace as PhaseSpace
 from ._structure import RelicDensity as RelicDensity
 from ._structure import ThermalRelic as ThermalRelic
+from ._structure import half_mode_warmth as half_mode_warmth
+from ._structure import mean_warmth as mean_warmth
 from ._structure import relic_mass as relic_mass
 from ._tables import Table as Table
 from ._tables import read_data as read_data
