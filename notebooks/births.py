@@ -41,7 +41,7 @@ def tuned(solve, start, power=1.0):
 births = {}
 
 # %% [markdown]
-# **Dodelson–Widrow**: one parameter. **A field that gives mass**: above 150 MeV the neutrino weighed
+# **Dodelson–Widrow**: one parameter. **A field that gives mass**: above 150 MeV ν_s weighed
 # 2.1 keV and was 3.4 times more mixed, as θ m_s is constant; today's mixing may be smaller.
 
 # %%
@@ -89,7 +89,7 @@ births["decays in equilibrium"] = tuned(
 )
 births["boson of B − L"] = tuned(lambda g: decays(nj.BMinusLBoson(100 * GeV, g)), 5e-10, power=2.0)
 births["decays after freeze-out"] = tuned(
-    lambda sigma: decays(nj.DecoupledScalar(100 * GeV, width=3e-14, cross_section=sigma)),
+    lambda sigma: decays(nj.DecoupledScalar(100 * GeV, width=1e-15, cross_section=sigma)),
     1e-20,
     power=-1.0,
 )
@@ -146,6 +146,6 @@ for number, ((_, name, *_), colour) in enumerate(zip(rows, colours, strict=True)
         x * scale, spectrum / spectrum.max(), styles[number % 3],
         color=colormaps["viridis"](colour), label=name,
     )  # fmt: skip
-axes.set(xlabel=r"$p/T_\nu$ today", ylabel="$x^3 f$, maximum 1", xlim=(1e-2, 100))
+axes.set(xlabel=r"$p/T_\nu$ today", ylabel="$x^3 f$, maximum 1", xlim=(1e-2, 300))
 axes.legend(frameon=False, fontsize="small")
 figure

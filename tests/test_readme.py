@@ -56,7 +56,7 @@ def test_ci_runs_the_test_command_of_the_readme():
 def _case(command: str):
     """Commands that compile more than one point's value run with the longer tests."""
     quick = command.startswith(("nujax relic", "nujax spectrum", "nujax freeze-out", "nujax --"))
-    special = ("--method", "--plasma", "lmu-ltau")
+    special = ("--method", "--plasma", "--transition", "--class-output", "lmu-ltau")
     long = not quick or any(word in command for word in special)
     return pytest.param(command, marks=pytest.mark.slow if long else ())
 
