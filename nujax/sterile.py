@@ -72,6 +72,12 @@ class SterileNeutrino(eqx.Module):
         """m₄² [MeV²], sin²2θ and cos 2θ of today."""
         return Vacuum(self.mass**2, self.sin2_2theta, self.cos_2theta)
 
+    def without_transition(self) -> SterileNeutrino:
+        """The same neutrino with the mass and angle of today throughout."""
+        if self.transition is None:
+            return self
+        return eqx.tree_at(lambda s: s.transition, self, None, is_leaf=lambda x: x is None)
+
     def vacuum(self, T: jax.Array, piece: int = -1) -> Vacuum:
         """m_s²(T) [MeV²], sin²2θ(T) and cos 2θ(T) at T [MeV], elementwise.
 

@@ -200,6 +200,32 @@ def test_mediators_and_batches(mediator):
     np.testing.assert_allclose(batch[1], one(temperatures[1])[0], rtol=1e-6)
 
 
+@pytest.mark.slow
+def test_density_matrix():
+    """The density matrix follows a smooth transition: 1e-5 from the quadrature, slopes 1e-4.
+
+    With a mediator, whose kernels it interpolates; they scale with the mass.
+    """
+    limits = {"T_initial": 1e3, "T_final": 20.0}
+
+    @eqx.filter_jit
+    def density(parameters, forces, method):
+        T_c, after = parameters
+        sterile = neutrino(nj.SmoothField(T_c, after, width=0.2))
+        return jnp.log(nj.relic_density(sterile, forces, plasma=PLASMA, method=method))
+
+    at = jnp.array([150.0, AFTER])
+    forces = STANDARD + nj.ScalarMediator(1 * GeV, 0.1)
+    found, expected = (
+        (float(density(at, forces, method)), jax.jacfwd(density)(at, forces, method) * at)
+        for method in (nj.QuantumKinetic(**limits), nj.BoltzmannQuadrature(**limits))
+    )
+    assert found[0] == pytest.approx(expected[0], abs=1e-5)
+    np.testing.assert_allclose(found[1], expected[1], rtol=1e-4, atol=1e-6)
+    with pytest.raises(ValueError, match="`transition` must be smooth with QuantumKinetic"):
+        solve(neutrino(nj.StepField(150.0, AFTER)), nj.QuantumKinetic())
+
+
 def test_bad_input():
     with pytest.raises(ValueError, match="`T_c` must be positive, but is -1.0"):
         nj.StepField(-1.0, 1.0)

@@ -77,7 +77,7 @@ def _vacuum(t: jax.Array, track: Track) -> list[jax.Array]:
 
 
 class Local(NamedTuple):
-    """Scalars at one t: T [MeV], x = p/T, 1/Δ [1/MeV], γ = Γ/Δ, a = cos 2θ − V/Δ.
+    """Scalars at one t: T [MeV], x = p/T, 1/Δ [1/MeV], γ = Γ/Δ, a = cos 2θ − V/Δ, sin²2θ.
 
     `hidden_gamma` is Γ/Δ of the collisions of ν_s.
     """
@@ -88,6 +88,7 @@ class Local(NamedTuple):
     gamma: jax.Array
     detuning: jax.Array
     hidden_gamma: jax.Array
+    sin2_2theta: jax.Array
 
 
 def track_of(
@@ -110,7 +111,8 @@ def momenta_of(track: Track, T_initial: jax.Array, lattice: Lattice, rows: slice
     """All momenta: `rows` of the lattice, with their kernels."""
     q = jnp.exp(jnp.asarray(lattice.log_q[rows], jnp.result_type(track.sterile.mass)))
     kernels = None
-    parts, sterile = track.parts, track.sterile
+    # With the mass and angle of today: `_local` knows those of the moment.
+    parts, sterile = track.parts, track.sterile.without_transition()
     if parts.mediator is not None:
         only = Parts(parts.mediator, None, (), parts.charged)
         rates = lattice_rates(sterile, only, track.plasma, T_initial, track.T_final, lattice)
@@ -155,14 +157,19 @@ def _local(t, q, track: Track, columns) -> Local:
     T = track.parts.anchor.astype(t.dtype) * jnp.exp(-t)
     x = q * track.plasma.redshift(T, track.T_final)
     E = x * T
-    per_energy = 2.0 * (E / sterile.mass**2)
+    vacuum = sterile.vacuum(T)
+    if sterile.transition is not None:
+        lighter = sterile.mass**2 / vacuum.mass2
+        detuning = vacuum.cos_2theta - (sterile.cos_2theta - detuning) * lighter
+        gamma, hidden_gamma = gamma * lighter, hidden_gamma * lighter
+    per_energy = 2.0 * (E / vacuum.mass2)
     standard = track.parts.standard
     terms = (() if standard is None else (standard,)) + track.parts.others
     for term in terms:
         gamma = gamma + term.interaction_rate(E, T, sterile.flavour) * per_energy
         potential = term.thermal_potential(E, T, sterile.flavour) * per_energy
         detuning = detuning - potential
-    return Local(T, x, per_energy, gamma, detuning, hidden_gamma)
+    return Local(T, x, per_energy, gamma, detuning, hidden_gamma, vacuum.sin2_2theta)
 
 
 def stencil(position: jax.Array, nodes: int) -> tuple[jax.Array, jax.Array]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, Any, ClassVar, final
 
 import equinox as eqx
 import jax
@@ -103,6 +103,7 @@ class QuantumKinetic(AbstractMethod):
     T_final: jax.Array | None
     keep_history: bool = eqx.field(static=True)
     adjoint: diffrax.AbstractAdjoint | None
+    follows_transitions: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -169,8 +170,17 @@ class QuantumKinetic(AbstractMethod):
     def check(
         self, sterile: SterileNeutrino, interaction: AbstractInteraction, plasma: Plasma
     ) -> None:
-        """Raise `ValueError` for an explicit solver where precession is too fast for it."""
+        """Raise `ValueError` for an explicit solver where precession is too fast for it.
+
+        And for a vacuum that jumps: the derivative by the time of the jump would be lost.
+        """
         import diffrax
+
+        if sterile.transition is not None and sterile.transition.field.jumps():
+            raise ValueError(
+                "Argument `transition` must be smooth with QuantumKinetic, but its field jumps: "
+                "take a SmoothField of small width."
+            )
 
         from ._exact_kvaerno import ExactKvaerno5
 

@@ -20,14 +20,14 @@ class TheoryField(AbstractBlochField):
     def coefficients(self, t: Any, args: Momentum | NearMomentum) -> BlochCoefficients:
         """See `BlochCoefficients`."""
         here = local(t, args, self.track)
-        plasma, sterile = self.track.plasma, self.track.sterile
+        plasma = self.track.plasma
         clock = plasma.clock_factor(here.T)
         equilibrium = fermi_dirac(here.x) / fermi_dirac(args.q)
         # x = p/T falls as g*s does: dx/dt = −x (clock − 1), and f_FD' = −f_FD (1 − f_FD).
         slope = equilibrium * (1.0 - fermi_dirac(here.x)) * here.x * (clock - 1.0)
         return BlochCoefficients(
             frequency=clock / (here.per_energy * plasma.hubble_rate(here.T)),
-            mixing=jnp.sqrt(sterile.sin2_2theta),
+            mixing=jnp.sqrt(here.sin2_2theta),
             detuning=here.detuning,
             damping=0.5 * (here.gamma + here.hidden_gamma),
             refilling=here.gamma,
