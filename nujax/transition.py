@@ -163,8 +163,8 @@ class Transition(eqx.Module):
 
     The Majorana mass without the field is m_M = m₄ − yφ₀. All numbers are traced.
 
-    `BoltzmannQuadrature` (and `FreezeIn` around it) follows every field, `QuantumKinetic` those that
-    do not jump; other methods refuse a transition.
+    `BoltzmannQuadrature` (and `FreezeIn` around it) follows every field, `QuantumKinetic` those
+    that do not jump; other methods refuse a transition.
 
     Approximations: active and sterile states mix with the angle of the moment, which changes
     slowly against their oscillations (Δ/H is 1e6 and more where production takes place); what has
