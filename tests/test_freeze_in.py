@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 from functools import partial
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -286,3 +291,40 @@ def test_bad_command(nujax, arguments, sentence):
     )  # fmt: skip
     assert done.code == 2
     assert sentence in " ".join(done.stderr.split())
+
+
+_SINGLE = """
+import json
+import jax
+import nujax as nj
+nu = nj.SterileNeutrino(7.1e-3, 1e-12, "mu")
+def density(parent):
+    return nj.relic_density(nu, nj.StandardModel(), method=nj.FreezeIn(parent))
+found = []
+for parent in (
+    nj.ThermalScalar(1e5, yukawa=5.4e-9),
+    nj.DecoupledScalar(1e5, width=1e-17, cross_section=1e-16),
+    nj.BMinusLBoson(1e5, 1e-9),
+):
+    value, slopes = jax.jit(jax.value_and_grad(density))(parent)
+    found.append([float(value), *map(float, jax.tree.leaves(slopes))])
+print(json.dumps(found))
+"""
+
+
+@pytest.mark.slow
+def test_single_precision():
+    """In float32, where 1/H² is no number: values to 1e-4, all derivatives finite and to 1e-3."""
+    root = Path(__file__).resolve().parent.parent
+    single, double = (
+        np.concatenate(json.loads(
+            subprocess.run(
+                [sys.executable, "-c", _SINGLE],
+                env=os.environ | {"PYTHONPATH": str(root), "JAX_ENABLE_X64": flag},
+                capture_output=True, text=True, check=True,
+            ).stdout
+        ))
+        for flag in ("0", "1")
+    )  # fmt: skip
+    assert np.all(np.isfinite(single))
+    np.testing.assert_allclose(single, double, rtol=1e-3)

@@ -222,7 +222,9 @@ class FreezeIn(AbstractMethod):
             exponent = number.log_ratio[:, None] - (x - 0.5 * z) ** 2 / x
             integral = jnp.exp(jnp.minimum(exponent, 80.0))
         strength = parent.width * parent.spin_states * (0.5 * parent.daughters)
-        per_t = strength * plasma.clock_factor(T) / plasma.hubble_rate(T) * z[:, 0]
+        # Through logarithms: in derivatives the square of 1/H leaves the range of float32.
+        per_width = plasma.clock_factor(T) * jnp.exp(-plasma.log_hubble_rate(T))
+        per_t = strength * per_width * z[:, 0]
         rate = per_t[:, None] * integral / x**2
         # The trapezoidal rule, with all nodes and with every second one (where count is even the
         # last interval of the latter is left to the former).
@@ -241,8 +243,12 @@ class FreezeIn(AbstractMethod):
             per_node, energy = jnp.dot(rate, measure), jnp.dot(rate, measure * q)
         else:
             # Every decay makes its number, and shares its energy E_S, whatever the rows resolve.
-            made = parent.width * plasma.clock_factor(T) / plasma.hubble_rate(T)
-            made = made * number.per_entropy / comoving_yield(1.0, plasma.entropy_degrees(T_final))
+            made = (
+                parent.width
+                * per_width
+                * number.per_entropy
+                / comoving_yield(1.0, plasma.entropy_degrees(T_final))
+            )
             per_node = parent.daughters * made * number.time_dilation
             energy = 0.5 * parent.daughters * made * z[:, 0] / plasma.redshift(T, T_final)
         total, coarse = jnp.dot(both, per_node)

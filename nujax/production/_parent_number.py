@@ -85,7 +85,8 @@ def parent_number(
     T = mass / z
     equal = jnp.exp(_softened(z) - z)  # e
     unit = level * jnp.exp(-_softened(z))  # Ỹ
-    per_t = plasma.clock_factor(T) / plasma.hubble_rate(T)
+    # Through the logarithm: in derivatives the square of 1/H leaves the range of float32.
+    per_t = plasma.clock_factor(T) * jnp.exp(-plasma.log_hubble_rate(T))
     pairs = per_t * plasma.entropy_density(T) * kinetics.cross_section * unit
     decays = per_t * dilation
     z_edge, dilation_edge, level_edge = scaled_equilibrium(t)
@@ -97,7 +98,8 @@ def parent_number(
 
     # Fourth-order Magnus step where that is small; the fixed point takes over where it is stiff.
     stiff = h**2 * (alpha**2 + a * b).mean(1)
-    swing = np.sqrt(3.0) / 12.0 * h**2 / (1.0 + stiff**2)
+    # (A logarithm, since squares of `stiff` leave the range of float32.)
+    swing = np.sqrt(3.0) / 12.0 * h**2 * jnp.exp(-2.0 * jnp.log1p(stiff))
     diagonal = 0.5 * h * alpha.sum(1) - swing * (a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0])
     upper = 0.5 * h * a.sum(1) - 2.0 * swing * (alpha[:, 0] * a[:, 1] - alpha[:, 1] * a[:, 0])
     lower = 0.5 * h * b.sum(1) + 2.0 * swing * (alpha[:, 0] * b[:, 1] - alpha[:, 1] * b[:, 0])
