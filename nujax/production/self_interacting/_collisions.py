@@ -17,15 +17,14 @@ import jax.numpy as jnp
 import jax.scipy.special
 import numpy as np
 
-
-_SMEAR = 0.45
+_SMEAR = 0.45  # of windows' ends, in cells
 
 
 class Nodes(NamedTuple):
     """Energies and cells of momenta p [n, MeV], the first of which is zero.
 
-    `effective` is a momentum within each cell, pE with it the `measure` of f dE = π² dn/(pE); `ends` and `edges` [n + 1] are momenta and
-    energies at which cells end.
+    `effective` is a momentum within each cell, pE with it the `measure` of f dE = π² dn/(pE);
+    `ends` and `edges` [n + 1] are momenta and energies at which cells end.
     """
 
     momentum: jax.Array
@@ -54,7 +53,8 @@ def part_of_cells(low: jax.Array, high: jax.Array, at: jax.Array, edges: jax.Arr
     The ends are smeared by a Gaussian of standard deviation 0.45h: sharp ones would give rates
     kinks in time, one for each pair of cells, and an adaptive solver a step for each.
     """
-    scale = 1.0 / (np.sqrt(2.0) * _SMEAR * (edges[1:] - edges[:-1]))
+    scale = 1.0 / (np.sqrt(2.0) * _SMEAR * jnp.diff(edges)[None, :])
+    at = at[None, :]
     above = jax.scipy.special.erf(scale * (at - low[:, None]))
     below = jax.scipy.special.erf(scale * (at - high[:, None]))
     return 0.5 * (above - below)
@@ -102,11 +102,12 @@ def daughters(
     centre = jnp.where(allowed, 0.5 * energy, 2.0 * mass)
     shape = (-1,) + (1,) * energy.ndim
     left, right = nodes.energy[:-1].reshape(shape), nodes.energy[1:].reshape(shape)
+    centre, half = centre[None], half[None]
     bottom = jnp.clip(centre - half, left, right)
     top = jnp.clip(centre + half, left, right)
     inside = (top - bottom) / half
     # Hats widen what they share out, by (E_k+1 − E)(E − E_k) on the average: so begin narrower.
-    excess = jnp.sum(inside * (right - left) ** 2, axis=0) / 12.0
+    excess = jnp.sum(inside * (right - left) ** 2, axis=0, keepdims=True) / 12.0
     half = jnp.sqrt(jnp.maximum(half**2 - 3.0 * excess, 0.25 * half**2))
     bottom = jnp.clip(centre - half, left, right)
     top = jnp.clip(centre + half, left, right)

@@ -76,32 +76,43 @@ def collisions(system: MomentumSystem, log_T: jax.Array, state: jax.Array) -> Co
         hubble = jnp.sqrt(hubble**2 + (8.0 * np.pi / 3.0) * energy / PLANCK_MASS**2)
 
     beta = jnp.sqrt(1.0 - 4.0 * (mass / m) ** 2)
+    column = nodes.energy[:, None]
     width, active_width = jnp.diff(nodes.edges), jnp.diff(nodes.ends)
     of_pairs, allowed = daughters(
-        mass, m, nodes, nodes.energy[:, None] + nodes.energy, jnp.hypot(width[:, None], width)
+        mass, m, nodes, column + nodes.energy[None, :], jnp.hypot(width[:, None], width[None, :])
     )
-    strength = 0.5 * np.pi**2 * system.slowness * scalar.states * scalar.width(mass) * m / beta * density / hubble
+    strength = (
+        0.5
+        * np.pi**2
+        * system.slowness
+        * scalar.states
+        * scalar.width(mass)
+        * m
+        / beta
+        * density
+        / hubble
+    )
     per = 1.0 / nodes.measure
-    pairs = strength * per[:, None] * per * sterile_window(mass, m, nodes) * allowed
+    pairs = strength * per[:, None] * per[None, :] * sterile_window(mass, m, nodes) * allowed
 
     of_active, allowed = daughters(
         mass,
         m,
         nodes,
-        nodes.energy[:, None] + nodes.momentum,
-        jnp.hypot(width[:, None], active_width),
+        column + nodes.momentum[None, :],
+        jnp.hypot(width[:, None], active_width[None, :]),
     )
     strength = scalar.coupling**2 * sterile.sin2_2theta / 4.0 * (m - mass) * (m + mass)
     strength = strength / (16.0 * np.pi) / hubble
     f_active = fermi_dirac(nodes.momentum / jnp.exp(log_T)) * active_width
     window = active_window(mass, m, nodes) * allowed
-    conversions = strength * per[:, None] * f_active * window
+    conversions = strength * per[:, None] * f_active[None, :] * window
     return Collisions(pairs, conversions, of_pairs, of_active)
 
 
 def change(rates: Collisions, state: jax.Array) -> tuple[jax.Array, jax.Array]:
     """dv/dN [n] by ν_sν_s → φ → ν_sν_s and by ν_aν_s → φ → ν_sν_s."""
-    met = rates.pairs * state[:, None] * state
+    met = rates.pairs * state[:, None] * state[None, :]
     scattered = _gathered(rates.of_pairs, met) - jnp.sum(met, axis=0) - jnp.sum(met, axis=1)
     made = rates.conversions * state[:, None]
     return scattered, _gathered(rates.of_conversions, made) - jnp.sum(made, axis=1)

@@ -46,19 +46,19 @@ class MomentumResolved(AbstractMethod):
     f_s on a comoving grid of momenta, by φ on shell, made and decaying:
         ν_sν_s ↔ φ    (A/2π²)∬dE₁dE₂ f_s f_s events,     A = y²m²(1 − 4r)/16π,
         ν_aν_s → φ    (B/2π²)∬dE_a dE_s f_a f_s events,  B = y²(s²/4)(m² − m_s²)/8π,
-    each φ to ν_sν_s, flat in energy. φ are in balance with what makes them, Γ_φ/H ~ 1e15. The second
-    line is the conversion of ν_a, in the basis of mass states; at T ≫ m it is Γ_s(s²/4)f_a, which
-    is the same process and not added. Number and energy are kept to rounding errors in each
+    each φ to ν_sν_s, flat in energy. φ are in balance with what makes them, Γ_φ/H ~ 1e15. The
+    second line is the conversion of ν_a, in the basis of mass states; at T ≫ m it is Γ_s(s²/4)f_a,
+    which is the same process and not added. Number and energy are kept to rounding errors in each
     collision. A check of `SelfInteracting`, and of how soon a gas comes into kinetic equilibrium.
 
     scalar       `SterileScalar`, with m > 2m_s
     seed         as of `SelfInteracting`; its spectrum at T_initial is f ∝ 1/(e^{p/T} + 1)
-    nodes        of momentum, 8 to 256, default 40. Errors are second order in their distance and
-                 grow with the growth: at the first benchmark, Ω h² × 2800, +13 % with 28 nodes, +6 %
-                 with 40; extrapolated in 1/(nodes − 1)², ln Ω h² is right to 1 %
-    slowness     factor in (0, 1] on the rate of ν_sν_s ↔ φ alone, default 1e-4. The true rate is
-                 1e9 H, which the solver resolves in thousands of steps; 1e5 H are kinetic
-                 equilibrium enough for 2 % (first benchmark)
+    nodes        of momentum, 8 to 256, default 40. Errors of ln Ω h² are second order in their
+                 distance and grow with the growth: at the first benchmark, Ω h² × 2500, they are
+                 0.14 with 28 nodes, 0.06 with 40; extrapolated in 1/(nodes − 1)², below 0.02
+    slowness     factor in (0, 1] on the rate of ν_sν_s ↔ φ alone, default 1e-3. The true rate is
+                 1e9 H, of which the solver needs thousands of steps; kinetic equilibrium is kept
+                 to 2 % of Ω h² with 1e-4 (first benchmark), to less than 1 % with 1e-3
     expansion    "total" or "plasma", as of `SelfInteracting`
     T_initial    [MeV], default 0.3
     T_final      [MeV], default m_s/20
@@ -89,7 +89,7 @@ class MomentumResolved(AbstractMethod):
         scalar: SterileScalar,
         seed: AbstractSeed | None = None,
         nodes: int = 40,
-        slowness: Any = 1e-4,
+        slowness: Any = 1e-3,
         expansion: str = "total",
         T_initial: Any = None,
         T_final: Any = None,
@@ -191,7 +191,7 @@ class MomentumResolved(AbstractMethod):
             return MomentumSystem(sterile, scalar, plasma, yield_, slowness, x, total)
 
         def last(numbers):
-            *theory, limits, start, slowness = numbers
+            sterile, scalar, plasma, yield_, limits, start, slowness = numbers
             solution = diffrax.diffeqsolve(
                 diffrax.ODETerm(momentum_field),
                 Rodas4(),
@@ -199,7 +199,7 @@ class MomentumResolved(AbstractMethod):
                 t1=-jnp.log(limits[1]),
                 dt0=0.01,
                 y0=start,
-                args=system_of(*theory, slowness),
+                args=system_of(sterile, scalar, plasma, yield_, slowness),
                 saveat=diffrax.SaveAt(t1=True),
                 # Of the tail of the spectrum an absolute accuracy is enough.
                 stepsize_controller=diffrax.PIDController(rtol=self.rtol, atol=1e-2 * self.rtol),
@@ -212,7 +212,7 @@ class MomentumResolved(AbstractMethod):
             return ys[-1] * jnp.where(done, 1.0, jnp.nan)
 
         final = _by_sensitivities(last)(numbers)
-        system = system_of(*numbers[:4], self.slowness)
+        system = system_of(sterile, self.scalar, plasma, seed.comoving_yield, self.slowness)
         growth = jnp.sum(final)
         yield_ = seed.comoving_yield * growth
         entropy = expansion(plasma, jnp.log(limits[1])).entropy
