@@ -181,14 +181,17 @@ class MomentumResolved(AbstractMethod):
         """Moments, system, and states at T_initial and T_final [2, nodes]."""
         seed = self.seed.abundance(sterile, interaction, plasma)
         limits = self.T_initial, self.last_temperature(sterile)
-        x = jnp.asarray(_LARGEST * (np.arange(self.nodes) / (self.nodes - 1)) ** _POWER)
+        # (As NumPy's: `last` may close over no traced array.)
+        nodes = _LARGEST * (np.arange(self.nodes) / (self.nodes - 1)) ** _POWER
+        x = jnp.asarray(nodes)
         start = x**2 * _cells(x) * fermi_dirac(x * _FERMI_MEAN / seed.mean_momentum)
         start = start / jnp.sum(start)
         numbers = sterile, self.scalar, plasma, seed.comoving_yield, limits, start, self.slowness
 
         def system_of(sterile, scalar, plasma, yield_, slowness):
             total = self.expansion == "total"
-            return MomentumSystem(sterile, scalar, plasma, yield_, slowness, x, total)
+            grid = jnp.asarray(nodes)
+            return MomentumSystem(sterile, scalar, plasma, yield_, slowness, grid, total)
 
         def last(numbers):
             sterile, scalar, plasma, yield_, limits, start, slowness = numbers
