@@ -144,7 +144,9 @@ def test_agrees_with_kinetic_equilibrium(name):
 
 @pytest.mark.slow
 def test_derivatives():
-    """Forward = reverse = differences of 1e-3, on a coarse grid; a truncated solve has none."""
+    """Reverse mode against differences of 1 %, on a coarse grid. Both modes are products with one
+    matrix, which takes half a minute to compile.
+    """
     sterile, method = point(ROWS["BP1"], nodes=10)
 
     @jax.jit
@@ -156,10 +158,8 @@ def test_derivatives():
         return jnp.log(value), status
 
     zero = jnp.zeros(())
-    (value, status), slope = jax.value_and_grad(log_density, has_aux=True)(zero, method)
+    (_, status), slope = jax.value_and_grad(log_density, has_aux=True)(zero, method)
     assert status == nj.Status.ok
-    forward = jax.jvp(lambda s: log_density(s, method)[0], (zero,), (jnp.ones(()),))[1]
-    assert forward == pytest.approx(float(slope), rel=1e-10)
     ends = [log_density(jnp.asarray(s), method)[0] for s in (-1e-2, 1e-2)]
     assert (ends[1] - ends[0]) / 2e-2 == pytest.approx(float(slope), rel=1e-2)
 
