@@ -147,7 +147,7 @@ def test_derivatives():
     """Reverse mode against differences of 1 %, on a coarse grid. Both modes are products with one
     matrix, which takes half a minute to compile.
     """
-    sterile, method = point(ROWS["BP1"], nodes=10)
+    sterile, method = point(ROWS["BP1"], nodes=8, T_initial=0.03, T_final=6e-3)
 
     @jax.jit
     def log_density(shift, method):
