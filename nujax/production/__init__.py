@@ -18,6 +18,7 @@ from ._solve import production_regime as production_regime
 from ._solve import solve_production as solve_production
 from ._status import Status as Status
 from .self_interacting import GivenSeed as GivenSeed
+from .self_interacting import MomentumResolved as MomentumResolved
 from .self_interacting import OscillationSeed as OscillationSeed
 from .self_interacting import SelfInteracting as SelfInteracting
 from .self_interacting import SterileScalar as SterileScalar

@@ -243,12 +243,8 @@ class FreezeIn(AbstractMethod):
             per_node, energy = jnp.dot(rate, measure), jnp.dot(rate, measure * q)
         else:
             # Every decay makes its number, and shares its energy E_S, whatever the rows resolve.
-            made = (
-                parent.width
-                * per_width
-                * number.per_entropy
-                / comoving_yield(1.0, plasma.entropy_degrees(T_final))
-            )
+            per_number = comoving_yield(1.0, plasma.entropy_degrees(T_final))
+            made = parent.width * per_width * number.per_entropy / per_number
             per_node = parent.daughters * made * number.time_dilation
             energy = 0.5 * parent.daughters * made * z[:, 0] / plasma.redshift(T, T_final)
         total, coarse = jnp.dot(both, per_node)

@@ -1,6 +1,7 @@
 """Sterile neutrinos that interact with one another, and so make more of themselves."""
 
 from ._method import SelfInteracting as SelfInteracting
+from ._momentum_resolved import MomentumResolved as MomentumResolved
 from ._rates import heavy_potential as heavy_potential
 from ._rates import heavy_rate as heavy_rate
 from ._rates import massive_on_shell_rate as massive_on_shell_rate

@@ -66,9 +66,10 @@ class SelfInteracting(AbstractMethod):
     x of the result is p/T at 1.4 MeV, redshifted with entropy: (p/T_ν) to 0.2 %.
 
     Approximations. Kinetic equilibrium from the beginning, as ν_sν_s ↔ φ establishes it at T ~ m;
-    the momentum-resolved equation is not solved here. ν_a is not depleted: `runaway` where n has
-    been half of that of ν_a at any time. The medium's potential does not suppress the mixing: T_ν
-    below some hundred MeV. φ is on shell: no exchange far below its mass.
+    `MomentumResolved` does without it, and finds the same Ω h² to 2 % (without pairs). ν_a is not
+    depleted: `runaway` where n has been half of that of ν_a at any time. The medium's potential
+    does not suppress the mixing: T_ν below some hundred MeV. φ is on shell: no exchange far below
+    its mass.
 
     Status `max_steps`: derivatives and numbers are NaN. Raises `ValueError` in single precision,
     for m ≤ 2m_s, unknown words and numbers that are not positive.

@@ -12,6 +12,7 @@ from typing import ClassVar
 import diffrax
 import jax
 import jax.numpy as jnp
+import jax.scipy.linalg
 import numpy as np
 
 # Hairer & Wanner, Solving Ordinary Differential Equations II, sec. VI.4, in the transformed form
@@ -38,8 +39,18 @@ _TIMES = np.array([0.0, 0.386, 0.21, 0.63, 1.0, 1.0])
 _D = np.array([0.25, -0.1043, 0.1035, -0.0362, 0.0, 0.0])
 
 
+def _linear_solver(matrix: jax.Array):
+    """right [n] → matrix⁻¹ right; in closed form for n = 2."""
+    if len(matrix) == 2:
+        (a, b), (c, d) = matrix
+        inverse = jnp.stack([jnp.stack([d, -b]), jnp.stack([-c, a])]) / (a * d - b * c)
+        return lambda right: jnp.sum(inverse * right[None, :], axis=1)
+    factors = jax.scipy.linalg.lu_factor(matrix)
+    return lambda right: jax.scipy.linalg.lu_solve(factors, right)
+
+
 class Rodas4(diffrax.AbstractAdaptiveSolver):
-    """Order 4(3), for a state of two components [2] and a vector field of (t, y, args)."""
+    """Order 4(3), for a state [n] and a vector field of (t, y, args)."""
 
     term_structure: ClassVar = diffrax.AbstractTerm
     interpolation_cls: ClassVar = diffrax.ThirdOrderHermitePolynomialInterpolation.from_k
@@ -63,15 +74,11 @@ class Rodas4(diffrax.AbstractAdaptiveSolver):
     def step(self, terms, t0, t1, y0, args, solver_state, made_jump):
         """One step from t0 to t1."""
         h = t1 - t0
-        slope, push = jax.linearize(lambda t, y: terms.vf(t, y, args), t0, y0)
-        zero, one = jnp.zeros_like(t0), jnp.ones_like(t0)
-        basis = jnp.eye(2, dtype=y0.dtype)
-        columns = jax.vmap(push)(jnp.stack([one, zero, zero]), jnp.pad(basis, ((1, 0), (0, 0))))
-        in_time = columns[0]
-        diagonal = 1.0 / (h * _GAMMA)
-        a, b = diagonal - columns[1, 0], -columns[2, 0]
-        c, d = -columns[1, 1], diagonal - columns[2, 1]
-        inverse = jnp.stack([jnp.stack([d, -b]), jnp.stack([-c, a])]) / (a * d - b * c)
+        # In time and in the state apart: what depends on time alone is then not pushed n times.
+        _, in_time = jax.jvp(lambda t: terms.vf(t, y0, args), (t0,), (jnp.ones_like(t0),))
+        slope, push = jax.linearize(lambda y: terms.vf(t0, y, args), y0)
+        columns = jax.vmap(push)(jnp.eye(len(y0), dtype=y0.dtype))
+        solve = _linear_solver(jnp.eye(len(y0)) / (h * _GAMMA) - columns.T)
         rows = jnp.asarray(_LOWER, y0.dtype), jnp.asarray(_COUPLED, y0.dtype) / h
         inputs = (jnp.arange(1, 6), *rows, t0 + h * _TIMES[1:], h * _D[1:])
 
@@ -81,11 +88,11 @@ class Rodas4(diffrax.AbstractAdaptiveSolver):
             # (Sums: dot products of vectors this short are slower.)
             f = terms.vf(t, y0 + jnp.sum(lower[:, None] * stages, axis=0), args)
             right = f + jnp.sum(coupled[:, None] * stages, axis=0) + d * in_time
-            u = jnp.sum(inverse * right[None, :], axis=1)
+            u = solve(right)
             return (jax.lax.dynamic_update_index_in_dim(stages, u, i, 0), f), None
 
-        first = jnp.sum(inverse * (slope + (h * _D[0]) * in_time)[None, :], axis=1)
-        stages = jnp.zeros((6, 2), y0.dtype).at[0].set(first)
+        first = solve(slope + (h * _D[0]) * in_time)
+        stages = jnp.zeros((6, len(y0)), y0.dtype).at[0].set(first)
         # A loop: six copies of the field would compile six times as long.
         (stages, f), _ = jax.lax.scan(stage, (stages, slope), inputs)
         y = y0 + jnp.sum(jnp.asarray(_LOWER[-1], y0.dtype)[:, None] * stages, axis=0) + stages[5]
