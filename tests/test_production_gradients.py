@@ -109,13 +109,31 @@ def batches() -> tuple[tuple[tuple[Point, ...], jax.Array, Any], ...]:
 
 
 @cache
-def all_reverse() -> dict[str, tuple[dict[str, float], nj.Status]]:
-    found = {}
-    for members, logs, theories in batches():
-        slopes, codes = (np.asarray(a) for a in reverse(logs, theories))
-        for point, slope, code in zip(members, slopes.tolist(), codes, strict=True):
-            found[point.id] = (dict(zip(NAMES, slope, strict=False)), nj.Status(int(code)))
-    return found
+def _reverse_of_batch(number: int) -> dict[str, tuple[dict[str, float], nj.Status]]:
+    members, logs, theories = batches()[number]
+    slopes, codes = (np.asarray(a) for a in reverse(logs, theories))
+    return {
+        point.id: (dict(zip(NAMES, slope, strict=False)), nj.Status(int(code)))
+        for point, slope, code in zip(members, slopes.tolist(), codes, strict=True)
+    }
+
+
+def reverse_of(point: Point) -> tuple[dict[str, float], nj.Status]:
+    """Derivatives and status of a point; all of its kind are computed with it."""
+    number = next(k for k, batch in enumerate(batches()) if point in batch[0])
+    return _reverse_of_batch(number)[point.id]
+
+
+def _compiled_by_default(point: Point) -> bool:
+    """One kind of theory with a mediator and one without; another kind is another compilation."""
+    case = point.case
+    return case.convention == "exact" and not case.bose and case.flavour == "mu"
+
+
+LISTED = [
+    pytest.param(p, id=p.id, marks=() if _compiled_by_default(p) else pytest.mark.slow)
+    for p in points()
+]
 
 
 # --- Against listed values, other modes and differences -----------------------------------------
@@ -130,10 +148,10 @@ KNOWN = {
 }
 
 
-@pytest.mark.parametrize("point", points(), ids=lambda point: point.id)
+@pytest.mark.parametrize("point", LISTED)
 def test_listed_derivatives(point):
     """What fits and error bars are made of: 1e-5 without and 1e-3 with a resonance, or flagged."""
-    slopes, status = all_reverse()[point.id]
+    slopes, status = reverse_of(point)
     errors = {name: abs(slopes[name] - value) for name, value in point.derivatives.items()}
     if not point.smooth and status is nj.Status.under_resolved:
         return
