@@ -104,7 +104,11 @@ def test_resonance_at_the_threshold(mass, width):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("model", "mass", "coupling"),
-    [("LMuMinusLTau", 230.0, 0.05), ("LMuMinusLTau", 1e3, 1e-4), ("BMinusL", 30.0, 0.3)],
+    [
+        ("LMuMinusLTau", 230.0, 0.05),
+        ("LMuMinusLTau", 1e3, 1e-4),
+        pytest.param("BMinusL", 30.0, 0.3, marks=pytest.mark.long),
+    ],
 )
 def test_derivatives_of_production(model, mass, coupling):
     """d ln Ω h²/d ln(m, g), through width, threshold and tables: differences, to 1e-5."""

@@ -300,7 +300,7 @@ def memory(count: int) -> float:
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads /proc")
 @pytest.mark.parametrize(
-    ("count", "limit"), [(2000, 600.0), pytest.param(100_000, 500.0, marks=pytest.mark.slow)]
+    ("count", "limit"), [(2000, 600.0), pytest.param(100_000, 500.0, marks=pytest.mark.long)]
 )
 def test_memory_of_a_batch(count, limit):
     """Work in chunks: 1e5 points fit in 500 MB, although the lattice of one point takes some MB.

@@ -152,7 +152,6 @@ print(json.dumps({
 @pytest.mark.parametrize(
     ("dtype", "points"),
     [
-        pytest.param("float32", 300, marks=pytest.mark.slow),
         pytest.param("float64", 600, marks=pytest.mark.slow),
         pytest.param("float32", 1000, marks=pytest.mark.long),
         pytest.param("float64", 5000, marks=pytest.mark.long),

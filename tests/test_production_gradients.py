@@ -223,8 +223,10 @@ def with_standard_model(mass: jax.Array, coupling: jax.Array) -> nj.AbstractInte
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("numbers", "goal"),
-    [((7.1e-3, 7e-11, 1.0, 1e-6), 1e-7), ((7.1e-3, 7e-11, 1e3, 0.1), 1e-6)],
-    ids=["smooth", "resonant"],
+    [
+        pytest.param((7.1e-3, 7e-11, 1.0, 1e-6), 1e-7, id="smooth", marks=pytest.mark.long),
+        pytest.param((7.1e-3, 7e-11, 1e3, 0.1), 1e-6, id="resonant"),
+    ],
 )
 def test_mean_momentum_and_spectrum(numbers, goal):
     """Everything in a result is differentiable, not Ω h² alone: ⟨x⟩ and f(x) at any x."""

@@ -326,7 +326,7 @@ def test_derivatives(point):
     np.testing.assert_allclose(reverse, expected, rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_other_solvers_and_adjoints_pass_through():
     """diffrax's own Kvaerno5 and adjoints: the same value, and the replayed derivative."""
 

@@ -111,7 +111,7 @@ def test_slopes_and_regimes_at_the_roots():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [0, 1, 2])
+@pytest.mark.parametrize("number", [pytest.param(0, marks=pytest.mark.long), 1, 2])
 def test_implicit_derivatives_are_those_of_the_root(number):
     start = float(find_relic_couplings(1 * GeV, NU, SCALAR, **SETUP).at(0)[number])
 

@@ -154,7 +154,7 @@ def log_density(parameters, forces, field, method=None):
     ("field", "coupling"),
     [
         pytest.param(nj.StepField, None, marks=pytest.mark.slow),
-        pytest.param(nj.SmoothField, 0.1, marks=pytest.mark.slow),
+        pytest.param(nj.SmoothField, 0.1, marks=pytest.mark.long),
         pytest.param(nj.StepField, 0.1, marks=pytest.mark.long),
         pytest.param(nj.SmoothField, None, marks=pytest.mark.long),
     ],

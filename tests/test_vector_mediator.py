@@ -387,7 +387,7 @@ def test_listed_derivatives(problem):
         assert abs(float(slopes[name]) - expected) < goal, name
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_forward_is_reverse():
     """Both modes agree through the width, weak, strong and resonant: 1e-10."""
     chosen = [p for p in PROBLEMS if p.case.convention == "exact" and p.id.startswith("vector-1")]
