@@ -41,7 +41,7 @@ class FreezeIn(AbstractMethod):
     exact for massless daughters and any f_S(E), N of two helicities, f_N ≪ 1; g = 1 for a scalar,
     3 for a vector, half of it with one N per decay. For a scalar in equilibrium with Maxwell and
     Boltzmann and constant g*, f = 2√π Γ M_Pl/(1.66 √g* m_S²) x^(−1/2) e^(−x), ⟨x⟩ = 5/2; with
-    Bose and Einstein ⟨x⟩ = 2.45 (hep-ph/0609081 eq. 12 f., 0711.4646).
+    Bose and Einstein ⟨x⟩ = 2.45 (hep-ph/0609081, 0711.4646).
 
     parent        an `AbstractParent`: `ThermalScalar`, `DecoupledScalar`, `BMinusLBoson`
     oscillations  a `BoltzmannQuadrature` that makes the rest, and says T_final

@@ -75,7 +75,7 @@ def _width_of(width: Any, yukawa: Any, mass: Any) -> jax.Array:
 def width_of_yukawa(yukawa: ArrayLike, mass: ArrayLike) -> jax.Array:
     """Γ(S → NN) = y² m_S/(16π) [MeV] of L = −(y/2) S N̄ᶜN, Majorana N, m_N ≪ m_S; elementwise.
 
-    m_S [MeV]. A vacuum value of S gives N the mass yS (hep-ph/0609081 sec. II has the same).
+    m_S [MeV]. A vacuum value of S gives N the mass yS (compare hep-ph/0609081).
     """
     return jnp.asarray(yukawa) ** 2 * mass / (16.0 * np.pi)
 
@@ -198,7 +198,7 @@ class BMinusLBoson(AbstractParent):
 
     Γ(V → NN) = g² m_V/(24π) for one Majorana N of charge −1,
     Γ(V → ff̄) = N_c Q² g² m_V/(12π) (1 + 2r) √(1 − 4r), r = m_f²/m_V², and half of that massless
-    for each of three left-handed neutrinos (Q = 1/3 for quarks, N_c = 3; 1403.2727 sec. 2).
+    for each of three left-handed neutrinos (Q = 1/3 for quarks, N_c = 3; compare 1403.2727).
 
     mass     m_V [MeV]; above some GeV, where quarks are free
     coupling g
